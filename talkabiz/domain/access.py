@@ -1,0 +1,45 @@
+"""Who somebody is, once a credential has been checked, and what they may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What the credential was: it says who is there, a program or a person, of the operator or of one klien."""
+
+    ADMIN = "admin"  #: the operator's programs
+    OPERATOR = "operator"  #: a person of the operator's, in a browser
+    KLIEN = "klien"  #: one klien's programs
+    LINK = "link"  #: one klien's person, with a link token
+
+
+class Scope(StrEnum):
+    SESSION = "session"
+    MESSAGE = "message"
+    WEBHOOK = "webhook"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """`klien_id` is None for admins and operators, who may see every klien.
+
+    `credential_id` names the row that the credential has in the database; 0: the API_KEY setting.
+    """
+
+    kind: Kind
+    credential_id: int
+    klien_id: int | None = None
+    scopes: frozenset[Scope] = frozenset(Scope)
+
+    @property
+    def sees_all(self) -> bool:
+        return self.kind in {Kind.ADMIN, Kind.OPERATOR}
+
+    def may_see(self, klien_id: int) -> bool:
+        return self.sees_all or self.klien_id == klien_id
+
+    def may(self, scope: Scope) -> bool:
+        return self.sees_all or scope in self.scopes

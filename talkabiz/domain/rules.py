@@ -1,0 +1,286 @@
+"""What each cell of the session table does: pure functions from a session, an input and a moment to a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from talkabiz.domain import inputs as i
+from talkabiz.domain.backoff import delay_seconds
+from talkabiz.domain.pairing import Round
+from talkabiz.domain.states import Moment, Reason, Session, Status, Step
+
+Rule = Callable[[Session, Any, Moment], Step]
+
+BAN_OF_UNKNOWN_LENGTH_SECONDS = 3600.0
+"""WhatsApp didn't say when a temporary ban ends; asking again sooner could lengthen it."""
+
+# --- how a session changes --------------------------------------------------------------------------------------------
+
+
+def _to(s: Session, m: Moment, status: Status, reason: Reason | None = None, **changes: Any) -> Session:
+    """The session in a status. Reason, detail and retry_at are those of the new status or none."""
+    since = s.since if status is s.status else m.now
+    return replace(s, status=status, since=since, **{"reason": reason, "detail": None, "retry_at": None, **changes})
+
+
+def _at_rest(s: Session, m: Moment, status: Status, reason: Reason | None = None, **changes: Any) -> Session:
+    """The session in a status in which no run of the library counts any more."""
+    rest = {"attempt": None, "entered_at": None, "lost_since": None, "degraded_since": None}
+    return _to(s, m, status, reason, **{**rest, "restarted": False, "round": None, **changes})
+
+
+def _unlinked(s: Session, m: Moment, reason: Reason) -> Session:
+    return _at_rest(s, m, Status.DISCONNECTED, reason, device=None, me=None, tries=0, replaced_at=None)
+
+
+def _close(s: Session) -> tuple[i.Effect, ...]:
+    return (i.CloseAttempt(s.attempt),) if s.attempt else ()
+
+
+def _begin_round(s: Session, x: i.Input, m: Moment, number: int) -> Step:
+    after = _at_rest(s, m, Status.QR_REQUESTED, me=None, attempt=x.attempt, round=Round(number))
+    return Step(after, (i.StartPairing(x.attempt),))
+
+
+def _log_in(s: Session, x: i.Input, m: Moment, status: Status, reason: Reason | None, **changes: Any) -> Step:
+    """Start the stored device, in a new run."""
+    if s.device is None:
+        return Step(s)
+    after = _at_rest(s, m, status, reason, attempt=x.attempt, **changes)
+    return Step(after, (*_close(s), i.StartSession(x.attempt, s.device)))
+
+
+def _try_later(s: Session, m: Moment, status: Status, reason: Reason, **changes: Any) -> Step:
+    """End the run and come back to it by itself, if there is a device to come back to."""
+    tries = s.tries + 1
+    retry_at = m.after(delay_seconds(tries, m.chance)) if s.device else None
+    return Step(_at_rest(s, m, status, reason, tries=tries, **{"retry_at": retry_at, **changes}), _close(s))
+
+
+# --- wishes -----------------------------------------------------------------------------------------------------------
+
+
+def keep(s: Session, x: i.Input, m: Moment) -> Step:
+    """Listed, and rightly without any effect: the wish is fulfilled already, or the fact is known."""
+    del x, m
+    return Step(s)
+
+
+def connect(s: Session, x: i.ConnectAsked | i.RefreshAsked, m: Moment) -> Step:
+    if s.device:
+        return _log_in(s, x, m, Status.RECONNECTING, Reason.RESTORING, tries=0)
+    return _begin_round(s, x, m, 1)
+
+
+def refresh(s: Session, x: i.RefreshAsked, m: Moment) -> Step:
+    if not x.by_program:
+        return connect(s, x, m)
+    may = s.round is not None and s.round.may_be_followed(m.limits)
+    return _begin_round(s, x, m, s.round.number + 1) if may and s.round else Step(s)
+
+
+def refresh_by_hand(s: Session, x: i.RefreshAsked, m: Moment) -> Step:
+    return Step(s) if x.by_program else connect(s, x, m)
+
+
+def stop(s: Session, x: i.StopAsked, m: Moment) -> Step:
+    del x
+    return Step(_at_rest(s, m, Status.DISCONNECTED, Reason.STOPPED, tries=0), _close(s))
+
+
+def stop_stored(s: Session, x: i.StopAsked, m: Moment) -> Step:
+    del x
+    return Step(_to(s, m, Status.DISCONNECTED, Reason.STOPPED) if s.device else s)
+
+
+def disconnect(s: Session, x: i.DisconnectAsked, m: Moment) -> Step:
+    del x
+    effects = (i.LogOut(s.attempt, s.device),) if s.device else _close(s)
+    return Step(_unlinked(s, m, Reason.BY_USER), effects)
+
+
+def disconnect_stored(s: Session, x: i.DisconnectAsked, m: Moment) -> Step:
+    return disconnect(s, x, m) if s.device else Step(s)
+
+
+def lose_holder(s: Session, x: i.HolderGone, m: Moment) -> Step:
+    """The link is gone with its process; the device isn't, and comes back without a QR."""
+    del x
+    if s.device:
+        return Step(_at_rest(s, m, Status.RECONNECTING, Reason.RESTORING))
+    return Step(_at_rest(s, m, Status.EXPIRED, Reason.QR_TIMEOUT))
+
+
+def adopt_found(s: Session, x: i.DeviceFound, m: Moment) -> Step:
+    if s.device:
+        return reject_found(s, x, m)
+    return Step(_at_rest(s, m, Status.RECONNECTING, Reason.RESTORING, device=x.device, me=x.me, tries=0))
+
+
+def reject_found(s: Session, x: i.DeviceFound, m: Moment) -> Step:
+    del m
+    return Step(s, () if x.device == s.device else (i.LogOut(None, x.device),))
+
+
+# --- facts of pairing -------------------------------------------------------------------------------------------------
+
+
+def queue(s: Session, x: i.StartQueued, m: Moment) -> Step:
+    del x
+    return Step(_to(s, m, s.status, Reason.QUEUED))
+
+
+def enter(s: Session, x: i.StartEntered, m: Moment) -> Step:
+    del x
+    reason = None if s.reason is Reason.QUEUED else s.reason
+    return Step(replace(s, entered_at=m.now, reason=reason))
+
+
+def show_code(s: Session, x: i.CodeIssued, m: Moment) -> Step:
+    shown = (s.round or Round(1)).show(x.text, m.now, m.limits)
+    return Step(_to(s, m, Status.QR_READY, round=shown))
+
+
+def advise_update(s: Session, x: i.OldPhoneScanned, m: Moment) -> Step:
+    del x
+    return Step(_to(s, m, s.status, Reason.UPDATE_WHATSAPP))
+
+
+def expire(s: Session, x: i.Input, m: Moment) -> Step:
+    """Hide the code. The run isn't closed: it can't be without a leak, and its last code may still be scanned."""
+    del x
+    return Step(_at_rest(s, m, Status.EXPIRED, Reason.QR_TIMEOUT, round=s.round and replace(s.round, code=None)))
+
+
+def pair(s: Session, x: i.Paired, m: Moment) -> Step:
+    if s.device:
+        return log_out_newcomer(s, x, m)
+    others = _close(s) if s.attempt != x.attempt else ()
+    paired = _at_rest(
+        s, m, Status.SCANNING, attempt=x.attempt, entered_at=m.now, device=x.attempt, me=x.me, tries=0, replaced_at=None
+    )
+    return Step(paired, others)
+
+
+def log_out_newcomer(s: Session, x: i.Paired | i.AlreadyLinked, m: Moment) -> Step:
+    """A second device was paired: known to us at least, so that it can be taken off the phone again."""
+    del m
+    return Step(s, () if x.attempt == s.device else (i.LogOut(x.attempt, x.attempt),))
+
+
+def refuse_number(s: Session, x: i.AlreadyLinked, m: Moment) -> Step:
+    if s.device:
+        return log_out_newcomer(s, x, m)
+    others = _close(s) if s.attempt != x.attempt else ()
+    after = _at_rest(s, m, Status.ERROR, Reason.ALREADY_LINKED)
+    return Step(after, (*others, i.LogOut(x.attempt, x.attempt)))
+
+
+def refuse_pairing(s: Session, x: i.PairingRefused, m: Moment) -> Step:
+    after = _at_rest(s, m, Status.ERROR, Reason(x.cause.value), device=None, me=None)
+    return Step(after, (i.ForgetDevice(s.attempt, s.device),) if s.device else _close(s))
+
+
+def fail(reason: Reason) -> Rule:
+    """A rule that ends the run in an error which only a person can end."""
+
+    def rule(s: Session, x: i.Input, m: Moment) -> Step:
+        detail = x.detail if isinstance(x, i.EngineFailed) and x.detail else None
+        return Step(_at_rest(s, m, Status.ERROR, reason, detail=detail), _close(s))
+
+    return rule
+
+
+def stall(s: Session, x: i.ScanStalled, m: Moment) -> Step:
+    """Scanned and stored, but not connected: the reconnect after pairing may have failed silently, so once more."""
+    if s.restarted:
+        return Step(_at_rest(s, m, Status.ERROR, Reason.PAIR_STALLED), _close(s))
+    return _log_in(s, x, m, Status.SCANNING, None, restarted=True)
+
+
+# --- facts of the link ------------------------------------------------------------------------------------------------
+
+
+def come_up(s: Session, x: i.Connected, m: Moment) -> Step:
+    up = _at_rest(s, m, Status.CONNECTED, attempt=s.attempt, entered_at=s.entered_at, me=x.me or s.me, tries=0)
+    return Step(up)
+
+
+def doubt(s: Session, x: i.LinkLost, m: Moment) -> Step:
+    del x
+    return Step(replace(s, lost_since=s.lost_since or m.now))
+
+
+def degrade(s: Session, x: i.KeepaliveMissed, m: Moment) -> Step:
+    del x
+    return Step(_to(s, m, Status.CONNECTED, Reason.DEGRADED, degraded_since=s.degraded_since or m.now))
+
+
+def recover(s: Session, x: i.KeepaliveRestored, m: Moment) -> Step:
+    del x
+    return Step(_to(s, m, Status.CONNECTED, degraded_since=None))
+
+
+def reconnect(reason: Reason) -> Rule:
+    """A rule for a link that is lost while the library itself goes on trying: the run is kept."""
+
+    def rule(s: Session, x: i.Input, m: Moment) -> Step:
+        detail = x.code if isinstance(x, i.StreamErrored) else None
+        after = _to(s, m, Status.RECONNECTING, reason, detail=detail, lost_since=None, degraded_since=None)
+        return Step(after)
+
+    return rule
+
+
+def retry_route(s: Session, x: i.NoRoute, m: Moment) -> Step:
+    del x
+    return _try_later(s, m, Status.RECONNECTING, Reason.UNREACHABLE)
+
+
+def fail_engine(s: Session, x: i.EngineFailed, m: Moment) -> Step:
+    status = Status.ERROR if x.lasting or not s.device else Status.RECONNECTING
+    return _try_later(s, m, status, Reason.ENGINE, detail=x.detail or None)
+
+
+def log_out(s: Session, x: i.LoggedOut, m: Moment) -> Step:
+    effects = (i.ForgetDevice(s.attempt, s.device),) if s.device else ()
+    return Step(_unlinked(s, m, Reason(x.cause.value)), effects)
+
+
+def replace_elsewhere(s: Session, x: i.Replaced, m: Moment) -> Step:
+    """Taken over elsewhere. Once we take it back; a second time within the window, a person decides."""
+    del x
+    window = timedelta(seconds=m.limits.replaced_window_seconds)
+    again = s.replaced_at is not None and m.now - s.replaced_at < window
+    retry_at = None if again else m.after(m.limits.replaced_retry_seconds)
+    after = _at_rest(s, m, Status.ERROR, Reason.REPLACED, retry_at=retry_at, replaced_at=m.now)
+    return Step(after, _close(s))
+
+
+def ban(s: Session, x: i.Banned, m: Moment) -> Step:
+    until = x.until or m.after(BAN_OF_UNKNOWN_LENGTH_SECONDS)
+    after = _at_rest(s, m, Status.ERROR, Reason.TEMPORARY_BAN, retry_at=until, detail=str(x.code) if x.code else None)
+    return Step(after, _close(s))
+
+
+def refuse_link(s: Session, x: i.ConnectRefused, m: Moment) -> Step:
+    step = _try_later(s, m, Status.ERROR, Reason.CONNECT_REFUSED, detail=str(x.code))
+    if step.session.tries > m.limits.refused_tries:
+        return replace(step, session=replace(step.session, retry_at=None))
+    return step
+
+
+# --- alarms -----------------------------------------------------------------------------------------------------------
+
+
+def miss_route(s: Session, x: i.RouteMissed, m: Moment) -> Step:
+    del x
+    return Step(_to(s, m, Status.RECONNECTING, Reason.UNREACHABLE))
+
+
+def retry(s: Session, x: i.RetryDue, m: Moment) -> Step:
+    reason = s.reason if s.status is Status.RECONNECTING else Reason.RESTORING
+    return _log_in(s, x, m, Status.RECONNECTING, reason)

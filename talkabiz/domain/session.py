@@ -1,0 +1,226 @@
+"""The session machine: how one klien's link to WhatsApp changes, as one table of status and input.
+
+Rule 1: nothing else writes a status. One task a session feeds `decide`, stores what comes out, then runs the effects.
+Rule 2: nothing here knows a clock, a database or a library. Time, limits and chance are arguments (`Moment`).
+
+The words are in `talkabiz.domain.states`, the inputs in `talkabiz.domain.inputs`, and what each cell of the table does
+in `talkabiz.domain.rules`.
+
+Theory of operation
+-------------------
+A *device* is what WhatsApp calls a linked device: keys in a store file, named by the attempt that paired it. An
+*attempt* is one run of the library. A session has at most one current attempt, whose facts count; attempts of expired
+rounds may live on beside it, because the library can't end one early without a leak and because a phone may still
+scan their last code. So:
+
+- A fact of another attempt than the current one changes nothing, but for one: `Paired` is always honoured, or a device
+  would stay on somebody's phone that nobody here knows. Without a device of its own the session adopts it; with one,
+  the newcomer is logged out.
+- A pair of status and input that TABLE doesn't list changes nothing. The runner logs it.
+- What a person is told changes only with status, reason, retry_at or the account: `is_transition`. Silent memory (a
+  link that is lost since two seconds) changes without a transition, so that a blink rings no bells.
+- Timers are not kept anywhere: `next_alarm` derives the next one from the session itself, so none can be forgotten
+  or come late.
+- A passing fault (`reconnecting`) is tried again for ever, with back-off; a refusal (`error`) only where `retry_at` is
+  set; `disconnected` never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from talkabiz.domain import inputs as i, rules
+from talkabiz.domain.limits import Limits
+from talkabiz.domain.rules import Rule
+from talkabiz.domain.states import Moment, Reason, Session, Status, Step
+
+_FOREIGN_PAIRING: Mapping[type[i.Input], Rule] = {
+    i.Paired: rules.log_out_newcomer,
+    i.AlreadyLinked: rules.log_out_newcomer,
+}
+_ADOPTION: Mapping[type[i.Input], Rule] = {
+    i.Paired: rules.pair,
+    i.AlreadyLinked: rules.refuse_number,
+    i.DeviceFound: rules.adopt_found,
+}
+_CUT_SHORT: Mapping[type[i.Input], Rule] = {
+    i.StopAsked: rules.stop,
+    i.DisconnectAsked: rules.disconnect,
+    i.HolderGone: rules.lose_holder,
+}
+_RUNNING: Mapping[type[i.Input], Rule] = {
+    **_CUT_SHORT,
+    i.ConnectAsked: rules.keep,
+    i.RefreshAsked: rules.keep,
+    i.Outdated: rules.fail(Reason.CLIENT_OUTDATED),
+}
+_PAIRING: Mapping[type[i.Input], Rule] = {
+    **_RUNNING,
+    **_ADOPTION,
+    i.CodeIssued: rules.show_code,
+    i.PairingRefused: rules.refuse_pairing,
+    i.EngineFailed: rules.fail_engine,
+}
+_LINK: Mapping[type[i.Input], Rule] = {
+    **_RUNNING,
+    **_FOREIGN_PAIRING,
+    i.DeviceFound: rules.reject_found,
+    i.Connected: rules.come_up,
+    i.EngineFailed: rules.fail_engine,
+    i.LoggedOut: rules.log_out,
+    i.Banned: rules.ban,
+    i.ConnectRefused: rules.refuse_link,
+}
+
+TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
+    Status.DISCONNECTED: {
+        **_FOREIGN_PAIRING,
+        i.ConnectAsked: rules.connect,
+        i.RefreshAsked: rules.refresh_by_hand,
+        i.StopAsked: rules.stop_stored,
+        i.DisconnectAsked: rules.disconnect_stored,
+        i.HolderGone: rules.keep,
+        i.DeviceFound: rules.reject_found,
+    },
+    Status.QR_REQUESTED: {
+        **_PAIRING,
+        i.StartQueued: rules.queue,
+        i.StartEntered: rules.enter,
+        i.CodesRanOut: rules.fail(Reason.UNREACHABLE),
+        i.NoRoute: rules.fail(Reason.UNREACHABLE),
+        i.QrRequestTimedOut: rules.fail(Reason.QR_REQUEST_TIMEOUT),
+    },
+    Status.QR_READY: {
+        **_PAIRING,
+        i.OldPhoneScanned: rules.advise_update,
+        i.CodesRanOut: rules.expire,
+        i.RoundClosed: rules.expire,
+    },
+    Status.SCANNING: {
+        **_LINK,
+        i.PairingRefused: rules.refuse_pairing,
+        i.StartEntered: rules.enter,
+        i.NoRoute: rules.retry_route,
+        i.ScanStalled: rules.stall,
+    },
+    Status.CONNECTED: {
+        **_LINK,
+        i.LinkLost: rules.doubt,
+        i.LinkLossConfirmed: rules.reconnect(Reason.LINK_LOST),
+        i.KeepaliveMissed: rules.degrade,
+        i.KeepaliveRestored: rules.recover,
+        i.KeepaliveGivenUp: rules.reconnect(Reason.KEEPALIVE_TIMEOUT),
+        i.StreamErrored: rules.reconnect(Reason.STREAM_ERROR),
+        i.Replaced: rules.replace_elsewhere,
+    },
+    Status.EXPIRED: {
+        **_ADOPTION,
+        i.ConnectAsked: rules.connect,
+        i.RefreshAsked: rules.refresh,
+        i.StopAsked: rules.stop,
+        i.DisconnectAsked: rules.disconnect,
+        i.HolderGone: rules.keep,
+    },
+    Status.ERROR: {
+        **_ADOPTION,
+        i.ConnectAsked: rules.connect,
+        i.RefreshAsked: rules.refresh_by_hand,
+        i.StopAsked: rules.stop,
+        i.DisconnectAsked: rules.disconnect,
+        i.HolderGone: rules.keep,
+        i.RetryDue: rules.retry,
+    },
+    Status.RECONNECTING: {
+        **_LINK,
+        i.StartEntered: rules.enter,
+        i.StreamErrored: rules.reconnect(Reason.STREAM_ERROR),
+        i.Replaced: rules.replace_elsewhere,
+        i.NoRoute: rules.retry_route,
+        i.RouteMissed: rules.miss_route,
+        i.RetryDue: rules.retry,
+    },
+}
+"""Which rule answers which input in which status. What isn't here changes nothing."""
+
+
+def decide(session: Session, what: i.Input, moment: Moment) -> Step | None:
+    """What becomes of the session. None: the input is late, or this status doesn't know it; nothing changes."""
+    about_pairing = isinstance(what, i.Paired | i.AlreadyLinked)
+    if isinstance(what, i.Fact) and what.attempt != session.attempt and not about_pairing:
+        return None
+    rule = TABLE[session.status].get(type(what))
+    return rule(session, what, moment) if rule else None
+
+
+def is_transition(before: Session, after: Session) -> bool:
+    """Whether people are told and the database is written: everything but silent memory and a further code."""
+    return told(before) != told(after)
+
+
+def told(session: Session) -> tuple[object, ...]:
+    """The part of a session that a durable event tells."""
+    s = session
+    return (s.status, s.reason, s.detail, s.retry_at, s.me, s.device)
+
+
+@dataclass(frozen=True, slots=True)
+class DueAlarm:
+    """The alarm that rings next, unless something else happens before."""
+
+    at: datetime
+    ring: Callable[[str], i.Alarm]
+    """Makes the input, given a fresh attempt's name."""
+
+
+def next_alarm(session: Session, limits: Limits) -> DueAlarm | None:
+    """The one time that matters to this session as it is now, or None."""
+    times = {
+        Status.QR_REQUESTED: _code_missing,
+        Status.QR_READY: _round_end,
+        Status.SCANNING: _scan_stall,
+        Status.CONNECTED: _link_doubt,
+        Status.RECONNECTING: _reconnect_time,
+        Status.ERROR: _retry_time,
+    }
+    when = times.get(session.status)
+    return when(session, limits) if when else None
+
+
+def _later(start: datetime, seconds: float, ring: Callable[[str], i.Alarm]) -> DueAlarm:
+    return DueAlarm(start + timedelta(seconds=seconds), ring)
+
+
+def _code_missing(s: Session, limits: Limits) -> DueAlarm | None:
+    return _later(s.entered_at, limits.qr_request_seconds, i.QrRequestTimedOut) if s.entered_at else None
+
+
+def _round_end(s: Session, limits: Limits) -> DueAlarm | None:
+    del limits
+    return DueAlarm(s.round.closes_at, i.RoundClosed) if s.round and s.round.closes_at else None
+
+
+def _scan_stall(s: Session, limits: Limits) -> DueAlarm | None:
+    return _later(s.entered_at or s.since, limits.scan_stall_seconds, i.ScanStalled)
+
+
+def _link_doubt(s: Session, limits: Limits) -> DueAlarm | None:
+    if s.lost_since:
+        return _later(s.lost_since, limits.link_loss_seconds, i.LinkLossConfirmed)
+    if s.degraded_since:
+        return _later(s.degraded_since, limits.keepalive_seconds, i.KeepaliveGivenUp)
+    return None
+
+
+def _reconnect_time(s: Session, limits: Limits) -> DueAlarm | None:
+    if s.retry_at:
+        return DueAlarm(s.retry_at, i.RetryDue)
+    if s.entered_at and s.reason is not Reason.UNREACHABLE:
+        return _later(max(s.since, s.entered_at), limits.route_seconds, i.RouteMissed)
+    return None
+
+
+def _retry_time(s: Session, limits: Limits) -> DueAlarm | None:
+    del limits
+    return DueAlarm(s.retry_at, i.RetryDue) if s.retry_at and s.device else None
