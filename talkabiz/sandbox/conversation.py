@@ -1,0 +1,153 @@
+"""What the server says to each client from the handshake on: to one that wants to pair, and to one that logs in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from google.protobuf.message import DecodeError
+from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
+
+from talkabiz.sandbox.accounts import Account, Accounts, Device
+from talkabiz.sandbox.errors import WireError
+from talkabiz.sandbox.faults import Faults
+from talkabiz.sandbox.link import Link
+from talkabiz.sandbox.nodes import SERVER, USER_SERVER, Jid, Node
+from talkabiz.sandbox.pairing import REFERENCES, Attempt, Attempts
+from talkabiz.sandbox.session import Session
+
+LONGEST_PLATFORM = 100
+_KEY_SIZE = 32
+_BAN_SECONDS = 3600
+_BAN_CODE = 101  # "sent messages to too many people"
+
+# The reason a login fails with (whatsmeow, types/events), by the fault that makes it fail.
+_REFUSALS = {"client_outdated": 405, "account_locked": 403, "account_banned": 406, "temporary_ban": 402}
+_LOGGED_OUT = 401
+_ENDS_DEVICE = frozenset({"account_locked", "account_banned"})
+
+DEVICE_REMOVED = Node("stream:error", {"code": "401"}, (Node("conflict", {"type": "device_removed"}),))
+REPLACED = Node("stream:error", {}, (Node("conflict", {"type": "replaced"}),))
+
+
+class Conversations:
+    """`links` are all that stand; `sessions` the devices that are logged in, one link each."""
+
+    def __init__(self, accounts: Accounts, attempts: Attempts, faults: Faults) -> None:
+        self.links: set[Link] = set()
+        self.sessions: dict[Jid, Session] = {}
+        self._accounts = accounts
+        self._attempts = attempts
+        self._faults = faults
+
+    async def hold(self, link: Link) -> None:
+        """Returns, or raises WireError or ConnectionError, when the link has ended."""
+        self.links.add(link)
+        try:
+            if link.payload.HasField("devicePairingData"):
+                await self._pair(link)
+            else:
+                await self._log_in(link)
+        finally:
+            self.links.discard(link)
+
+    async def _pair(self, link: Link) -> None:
+        link.swallows = lambda: self._faults.strike("silence") is not None
+        identity_key = link.payload.devicePairingData.eIdent
+        if len(identity_key) != _KEY_SIZE:
+            raise WireError("a client without an identity key")
+        if self._faults.strike("client_outdated"):
+            await self._refuse(link, {"reason": str(_REFUSALS["client_outdated"])})
+        attempt = Attempt(link, identity_key, _platform(link))
+        offering = asyncio.create_task(self._offer(attempt))
+        try:
+            while True:
+                await _pair_step(attempt)
+        finally:
+            offering.cancel()
+            self._attempts.close(attempt)
+            attempt.end()
+
+    async def _offer(self, attempt: Attempt) -> None:
+        if self._faults.strike("no_qr"):
+            return
+        late = self._faults.strike("slow_qr")
+        if late and late.seconds:
+            await asyncio.sleep(late.seconds)
+        attempt.offer(1 if self._faults.strike("one_qr") else REFERENCES)
+        self._attempts.open(attempt)
+
+    async def _log_in(self, link: Link) -> None:
+        jid = Jid(str(link.payload.username), USER_SERVER, link.payload.device)
+        account, device = self._accounts.owner(jid), self._accounts.device(jid)
+        if self._faults.strike("drop", jid.user):
+            link.abort()
+            return
+        if account is None or device is None or device.noise_key != link.client_key:
+            await self._refuse(link, {"reason": str(_LOGGED_OUT)})
+            return
+        failure = self._failure(account, device)
+        if failure:
+            await self._refuse(link, failure)
+            return
+        link.swallows = lambda: self._faults.strike("silence", account.number) is not None
+        session = Session(link, account, device, self._accounts)
+        self._enter(session)
+        try:
+            while True:
+                session.hear(await link.receive())
+        finally:
+            if self.sessions.get(device.jid) is session:
+                del self.sessions[device.jid]
+
+    def _enter(self, session: Session) -> None:
+        """A second login of the same device takes the place of the first, as on the real service."""
+        earlier = self.sessions.get(session.device.jid)
+        self.sessions[session.device.jid] = session
+        if earlier:
+            earlier.part(REPLACED)
+        session.welcome()
+        if self._faults.strike("replaced", session.account.number):
+            session.part(REPLACED)
+
+    def _failure(self, account: Account, device: Device) -> Mapping[str, str] | None:
+        """The attributes of the failure that a fault wants for this login."""
+        if self._faults.strike("device_removed", account.number):
+            self._accounts.remove(account, device.id)
+            return {"reason": str(_LOGGED_OUT)}
+        for name, reason in _REFUSALS.items():
+            fault = self._faults.strike(name, account.number)
+            if fault is None:
+                continue
+            if name in _ENDS_DEVICE:
+                self._accounts.remove(account, device.id)
+            if name != "temporary_ban":
+                return {"reason": str(reason)}
+            left = self._faults.seconds_left(fault)
+            return {"reason": str(reason), "code": str(_BAN_CODE), "expire": str(round(left or _BAN_SECONDS))}
+        return None
+
+    async def _refuse(self, link: Link, attrs: Mapping[str, str]) -> None:
+        """Waits for the client to leave, or for the link to be closed behind the failure."""
+        link.part(Node("failure", attrs))
+        while True:
+            await link.receive()
+
+
+async def _pair_step(attempt: Attempt) -> None:
+    node = await attempt.link.receive()
+    if node.tag != "iq":
+        return
+    if node.text("type") in {"result", "error"}:
+        attempt.hear(node)
+    else:
+        attempt.link.send(Node("iq", {"from": SERVER, "type": "result", "id": node.text("id")}))
+
+
+def _platform(link: Link) -> str:
+    """What the client calls itself, e.g. in the phone's list of devices."""
+    try:
+        props = DeviceProps.FromString(link.payload.devicePairingData.deviceProps)
+    except DecodeError:
+        raise WireError("device properties that can't be read") from None
+    return str(props.os)[:LONGEST_PLATFORM]

@@ -1,0 +1,74 @@
+"""Virtual phones: what a person holds in the hand and points at a screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+from talkabiz.sandbox.accounts import Account, Accounts, Device
+from talkabiz.sandbox.errors import SandboxError
+from talkabiz.sandbox.faults import Faults
+from talkabiz.sandbox.nodes import Node
+from talkabiz.sandbox.pairing import Attempt, Attempts
+from talkabiz.sandbox.qr import read_code
+
+SCAN_SECONDS = 10  # for the client to answer; it takes some milliseconds
+_COME_AGAIN = Node("stream:error", {"code": "515"})
+
+
+class Phones:
+    def __init__(self, accounts: Accounts, attempts: Attempts, faults: Faults) -> None:
+        self._accounts = accounts
+        self._attempts = attempts
+        self._faults = faults
+        self._cameras: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def add(self, number: str, name: str = "") -> tuple[Account, bool]:
+        """The phone, and whether it is new; an old one gets the name. SandboxError `invalid_input`."""
+        return self._accounts.add(number, name)
+
+    def get(self, number: str) -> Account:
+        """SandboxError `not_found`."""
+        return self._accounts.get(number)
+
+    def all(self) -> list[Account]:
+        return self._accounts.all()
+
+    async def scan(self, number: str, qr_text: str, within_seconds: float = SCAN_SECONDS) -> Device:
+        """The device, once its client has signed for it and was told to log in.
+
+        SandboxError `not_found`, `invalid_qr`, `unknown_ref`, `qr_expired`, `device_limit`, `pair_refused` or
+        `pair_timeout`; no device was linked then.
+        """
+        account = self._accounts.get(number)
+        code = read_code(qr_text)
+        async with self._cameras[number]:
+            attempt = self._attempts.find(code)
+            device = account.new_device(code.noise_key, code.identity_key, attempt.platform)
+            self._attempts.close(attempt)
+            try:
+                async with asyncio.timeout(within_seconds):
+                    await attempt.pair(account, device, self._secret(number, code.adv_secret))
+            except TimeoutError:
+                attempt.link.abort()
+                raise _silent() from None
+            self._accounts.link(account, device)
+            self._dismiss(attempt, number)
+        return device
+
+    def _secret(self, number: str, secret: bytes) -> bytes:
+        return bytes(len(secret)) if self._faults.strike("bad_hmac", number) else secret
+
+    def _dismiss(self, attempt: Attempt, number: str) -> None:
+        """After pairing the client is to come again, as the device it is now."""
+        if not self._faults.strike("lost_515", number):
+            attempt.link.part(_COME_AGAIN)
+
+
+def _silent() -> SandboxError:
+    return SandboxError(
+        "pair_timeout",
+        "Perangkat tidak menjawab penautan pada waktunya.",
+        "The device didn't answer the pairing in time.",
+        504,
+    )

@@ -1,0 +1,122 @@
+"""One sandbox: the server, its accounts, their phones and the faults, tied together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from talkabiz.sandbox import memory
+from talkabiz.sandbox.accounts import Accounts
+from talkabiz.sandbox.certificates import Certificates
+from talkabiz.sandbox.codec import Codec
+from talkabiz.sandbox.conversation import DEVICE_REMOVED, REPLACED, Conversations
+from talkabiz.sandbox.faults import KINDS, Fault, Faults
+from talkabiz.sandbox.nodes import Jid
+from talkabiz.sandbox.noise import Authority
+from talkabiz.sandbox.pairing import Attempts
+from talkabiz.sandbox.phones import Phones
+from talkabiz.sandbox.server import Server
+from talkabiz.sandbox.session import Session
+from talkabiz.sandbox.tokens import Tokens
+
+_CUT_OFF = 0
+
+
+class Sandbox:
+    """A WhatsApp on loopback. `root_key` (hex) is what a client's library must trust in place of the real root.
+
+    With a `state_file`, phones and linked devices are read from it now and written to it at each change.
+    """
+
+    def __init__(self, tokens: Tokens, certificates: Certificates, state_file: Path | None = None) -> None:
+        authority = Authority(certificates.noise_root())
+        self.ca_file = certificates.ca_file
+        self.root_key = authority.root_key.hex()
+        self.faults = Faults()
+        self._state_file = state_file
+        self._accounts = Accounts(self._remember)
+        for account in memory.load(state_file) if state_file else []:
+            self._accounts.restore(account)
+        attempts = Attempts()
+        self.phones = Phones(self._accounts, attempts, self.faults)
+        self._conversations = Conversations(self._accounts, attempts, self.faults)
+        self._server = Server(
+            certificates.tls_context(), authority, Codec(tokens), self._conversations.hold, self._refusal
+        )
+        self._address = ""
+
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        """Port 0: a free one. OSError if it can't be had."""
+        self._address = f"http://{host}:{await self._server.start(host, port)}"
+
+    async def stop(self) -> None:
+        """Every link ends; accounts and devices stay known to this object."""
+        await self._server.stop()
+        self._address = ""
+
+    @property
+    def proxy_url(self) -> str:
+        """The proxy that leads here; "" while it isn't started."""
+        return self._address
+
+    def online(self) -> list[Jid]:
+        """The devices that are logged in."""
+        return list(self._conversations.sessions)
+
+    def describe(self, control_url: str) -> dict[str, str]:
+        """What a program needs to use this sandbox, as `talkabiz sandbox --json` prints it."""
+        return {
+            "proxy_url": self.proxy_url,
+            "ca_file": str(self.ca_file),
+            "root_key": self.root_key,
+            "control_url": control_url,
+        }
+
+    def remove_device(self, number: str, device_id: int) -> None:
+        """As in the phone's list of linked devices. SandboxError `not_found`."""
+        device = self._accounts.remove(self._accounts.get(number), device_id)
+        session = self._conversations.sessions.pop(device.jid, None)
+        if session:
+            session.part(DEVICE_REMOVED)
+
+    def inject(
+        self, name: str, number: str | None = None, count: int | None = None, seconds: float | None = None
+    ) -> Fault:
+        """Sets a fault, and lets one that cuts links strike those that are up. SandboxError `invalid_input`,
+        `unsupported_fault`, or `not_found` for a number without a phone; nothing is changed then.
+        """
+        if number is not None:
+            self._accounts.get(number)
+        fault = self.faults.add(name, number, count, seconds)
+        if KINDS[name].cuts:
+            self._cut(fault)
+        return fault
+
+    def _cut(self, fault: Fault) -> None:
+        """A strike at once isn't counted against `count`: that is for the logins that follow."""
+        if fault.name == "drop" and fault.number is None:
+            links = list(self._conversations.links)
+            fault.hit += len(links)
+            for link in links:
+                link.abort()
+            return
+        for session in list(self._conversations.sessions.values()):
+            if fault.number in (None, session.account.number):
+                fault.hit += 1
+                self._end(session, fault.name)
+
+    def _end(self, session: Session, name: str) -> None:
+        if name == "device_removed":
+            self.remove_device(session.account.number, session.device.id)
+        elif name == "replaced":
+            session.part(REPLACED)
+        else:
+            session.link.abort()
+
+    def _refusal(self) -> int | None:
+        if self.faults.strike("drop"):
+            return _CUT_OFF
+        return 503 if self.faults.strike("http_503") else None
+
+    def _remember(self) -> None:
+        if self._state_file:
+            memory.save(self._state_file, self._accounts.all())

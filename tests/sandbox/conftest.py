@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from tests.sandbox.authority import certificates
+
+CERTIFICATES = certificates()
+
+# Only now, for these load the library.
+import neonize  # noqa: E402, F401
+
+from talkabiz.sandbox.tokens import Tokens, read_tokens  # noqa: E402
+from talkabiz.sandbox.world import Sandbox  # noqa: E402
+from talkabiz.whatsapp import library as mapped  # noqa: E402
+from tests.sandbox.client import Client, Library  # noqa: E402
+
+NewClient: TypeAlias = Callable[..., Client]
+_names = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def tokens() -> Tokens:
+    return read_tokens(mapped.regions())
+
+
+@pytest.fixture(scope="session")
+def library(tokens: Tokens) -> Iterator[Library]:
+    holder = Library(CERTIFICATES.ca_file, Sandbox(tokens, CERTIFICATES).root_key)
+    yield holder
+    holder.close()
+
+
+@pytest.fixture
+async def sandbox(tokens: Tokens) -> AsyncIterator[Sandbox]:
+    world = Sandbox(tokens, CERTIFICATES)
+    await world.start()
+    yield world
+    await world.stop()
+
+
+@pytest.fixture
+async def new_client(library: Library, sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[NewClient]:
+    """Makes sessions of the real library; the same store again is the same device again."""
+    clients: list[Client] = []
+
+    def make(store: str = "", proxy_url: str = "") -> Client:
+        name = f"session-{next(_names)}"
+        client = library.client(name, tmp_path / (store or f"{name}.db"), proxy_url or sandbox.proxy_url)
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        library.forget(client)
