@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 Rule = Callable[[Path], list[str]]
@@ -96,6 +97,20 @@ def imports_out_of_place(root: Path) -> list[str]:
 
 def _beyond_the_sandbox(module: str) -> bool:
     return module.partition(".")[0] == "neonize" and not module.startswith(SANDBOX_MAY_IMPORT)
+
+
+def undeclared_imports(root: Path) -> list[str]:
+    """A library that only happens to be there, because another one needs it today."""
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    declared = {_distribution(wish) for wish in project["dependencies"]}
+    brought_by = packages_distributions()
+    faults = []
+    for path, line, module in _imports(root):
+        package = module.partition(".")[0]
+        known = package in sys.stdlib_module_names or package == "talkabiz"
+        if not known and not declared & {name.lower() for name in brought_by.get(package, [])}:
+            faults.append(f"{_at(root, path, line)} imports {package}, which pyproject.toml doesn't ask for")
+    return faults
 
 
 def emits_outside_the_relay(root: Path) -> list[str]:
@@ -219,8 +234,13 @@ def gaps_in_the_locks(root: Path) -> list[str]:
         *project["dependencies"],
         *(each for extra in project["optional-dependencies"].values() for each in extra),
     ]
-    names = {re.split(r"[\[<>=!~ ]", each)[0] for each in wanted}
+    names = {_distribution(wish) for wish in wanted}
     return faults + [f"{name} is asked for and not locked: make lock" for name in sorted(names - locked)]
+
+
+def _distribution(wish: str) -> str:
+    """The package of a requirement: `python-socketio` of `python-socketio[asyncio-client]>=5.18`."""
+    return re.split(r"[\[<>=!~ ;]", wish)[0].lower()
 
 
 # ── reading a tree ──

@@ -24,6 +24,7 @@ RULES: list[Rule] = [
     house.remote_assets,
     house.skipped_tests,
     house.traces_of_a_machine,
+    house.undeclared_imports,
     house.uses_of_the_default_executor,
     house.vague_names,
 ]
@@ -86,6 +87,11 @@ FAULTS: list[tuple[Rule, dict[str, str], str]] = [
     (house.skipped_tests, {"tests/x.py": "import pytest\n@pytest.mark." + "skip\ndef test_x(): ..."}, "x.py:2 skips"),
     (house.traces_of_a_machine, {"docs/x.md": "see " + "/ro" + "ot/x"}, "x.md:1 names"),
     (house.traces_of_a_machine, {"x.lock": "\nhttps://files.python" + "hosted.org/x"}, "x.lock:2 names"),
+    (
+        house.undeclared_imports,
+        locks(asked_for="quart>=1", locked="") | {"talkabiz/x.py": "import os, quart\nimport werkzeug"},
+        "x.py:2 imports werkzeug",
+    ),
     (house.uses_of_the_default_executor, {"talkabiz/x.py": "asyncio.to_thread(f)"}, "x.py:1 uses"),
     (house.uses_of_the_default_executor, {"talkabiz/x.py": "loop.run_in_executor(None, f)"}, "x.py:1 uses"),
     (house.vague_names, {"talkabiz/web/db_utils.py": ""}, "talkabiz/web/db_utils.py says nothing"),
