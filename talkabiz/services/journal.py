@@ -1,0 +1,88 @@
+"""The journal: what happened, in order. Sockets and webhooks both read it, so they can't disagree.
+
+A writer appends inside its open transaction and publishes after the commit. Readers get events handed over in memory at
+once; a slow look at the table is the net under that, for rows that another process wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from talkabiz.domain.events import Event
+from talkabiz.store import events
+
+NET_SECONDS = 1.0
+PAGE = 500
+
+
+class Journal:
+    def __init__(self, net_seconds: float = NET_SECONDS) -> None:
+        self._net_seconds = net_seconds
+        self._queues: set[asyncio.Queue[Event]] = set()
+
+    def publish(self, event: Event) -> None:
+        """Hand an event to every reader. A durable one must be committed by now."""
+        for queue in self._queues:
+            queue.put_nowait(event)
+
+    async def since(self, klien_id: int, seq: int, limit: int = PAGE) -> tuple[list[Event], bool]:
+        """The klien's durable events after `seq`, oldest first, and whether older ones than kept were asked for."""
+        return await events.since(klien_id, seq, limit)
+
+    async def reader(self) -> AsyncIterator[Event]:
+        """Every event from now on, once each, a klien's own in order; passing ones too."""
+        queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._queues.add(queue)
+        try:
+            net = _Net(await events.last_id())
+            clock = asyncio.get_running_loop().time
+            look_at = clock() + self._net_seconds
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(look_at):
+                        event = await queue.get()
+                        if net.is_new(event):
+                            yield event
+                        continue
+                for missed in await net.haul():
+                    yield missed
+                look_at = clock() + self._net_seconds
+        finally:
+            self._queues.discard(queue)
+
+
+class _Net:
+    """Knows which rows its reader has seen, and finds those that nobody handed over."""
+
+    def __init__(self, low: int) -> None:
+        self._low = low  # every row up to here has been seen
+        self._seen: set[int] = set()  # rows above `low` that have been seen: commits may be published out of order
+        self._suspects: set[int] = set()  # rows that weren't handed over when the net last looked
+
+    def is_new(self, event: Event) -> bool:
+        """Whether the reader hasn't had this event yet; remembers it."""
+        if event.id is None:
+            return True
+        if event.id <= self._low or event.id in self._seen:
+            return False
+        self._seen.add(event.id)
+        return True
+
+    async def haul(self) -> list[Event]:
+        """Rows that have been there since the last look and were never handed over.
+
+        A row seen for the first time may be just about to be published, with the QR that the table doesn't hold.
+        """
+        rows = await events.after(self._low, PAGE)
+        unseen = {row.id for row in rows if row.id is not None} - self._seen
+        missed = [row for row in rows if row.id in unseen & self._suspects]
+        self._seen |= unseen & self._suspects
+        self._suspects = unseen - self._seen
+        for row in rows:
+            if row.id is None or row.id not in self._seen:
+                break
+            self._low = row.id
+        self._seen = {seen for seen in self._seen if seen > self._low}
+        return missed

@@ -1,0 +1,241 @@
+"""One klien's session at work: one task takes inputs in order, decides, stores, tells, and only then acts.
+
+Everything that changes a session passes through here. Row and journal entry are one transaction; people are told after
+the commit; WhatsApp is touched last. So what is pushed, what REST answers and what the database holds can't disagree,
+and a crash between two steps leaves a state that the next start understands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import structlog
+from ulid import ULID
+
+from talkabiz.domain import inputs as i
+from talkabiz.domain.events import Event, stored
+from talkabiz.domain.limits import Limits
+from talkabiz.domain.session import decide, is_transition, next_alarm
+from talkabiz.domain.states import Moment, Session, Status, Step
+from talkabiz.services.journal import Journal
+from talkabiz.services.painting import Painter, Painting
+from talkabiz.services.ports import Clock, Watchers, WhatsApp
+from talkabiz.services.snapshot import EVENT_TYPES, Snapshot, make_snapshot
+from talkabiz.store import database, events, sessions
+
+STORE_RETRY_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every runner works with."""
+
+    whatsapp: WhatsApp
+    watchers: Watchers
+    journal: Journal
+    painter: Painter
+    clock: Clock
+    limits: Limits
+
+
+LogOuts = list["asyncio.Task[bool]"]
+"""Log-outs under way; each tells in the end whether WhatsApp heard of it."""
+
+
+@dataclass(slots=True)
+class _Letter:
+    """An input on its way. `answer` is set for wishes, whose sender waits until the change is committed."""
+
+    what: i.Input
+    answer: asyncio.Future[LogOuts] | None = None
+    session_id: str | None = field(default=None)
+
+
+class Runner:
+    def __init__(self, row: sessions.StoredSession, surroundings: Surroundings) -> None:
+        self.klien_id = row.klien_id
+        self.session = row.session
+        self.session_id = row.session_id
+        self.seq = row.seq
+        self.painting: Painting | None = None
+        self._around = surroundings
+        self._inbox: asyncio.Queue[_Letter] = asyncio.Queue()
+        self._moved = asyncio.Event()
+        self._log_outs: set[asyncio.Task[bool]] = set()
+        self._log = log.bind(klien_id=row.klien_id)
+
+    # --- what others call ---------------------------------------------------------------------------------------------
+
+    def tell(self, what: i.Input) -> None:
+        """Hand over a fact. Returns at once."""
+        self._inbox.put_nowait(_Letter(what))
+
+    async def ask(self, wish: i.Wish, session_id: str | None = None) -> bool:
+        """Hand over a wish and wait until it is committed and, if it logs out, until WhatsApp has been asked.
+
+        Returns False if a device had to be forgotten here that the phone still shows. Raises what the store raised.
+        """
+        answer: asyncio.Future[LogOuts] = asyncio.get_running_loop().create_future()
+        self._inbox.put_nowait(_Letter(wish, answer, session_id))
+        return all([await asyncio.shield(log_out) for log_out in await answer])
+
+    async def wait_for(self, is_reached: Callable[[Session], bool], seconds: float) -> None:
+        """Wait until the session is as wanted, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not is_reached(self.session):
+                    self._moved.clear()
+                    await self._moved.wait()
+
+    def snapshot(self) -> Snapshot:
+        svg = self.painting.svg if self.painting else None
+        return self._show(self.session, self.seq, svg)
+
+    # --- the task -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until cancelled. An input that can't be stored isn't lost: the database is tried again until it can."""
+        while True:
+            await self._handle_safely(await self._next())
+
+    async def _next(self) -> _Letter:
+        """The next input: out of the inbox, or the alarm that is due before it."""
+        alarm = next_alarm(self.session, self._around.limits)
+        if alarm is None:
+            return await self._inbox.get()
+        wait_seconds = (alarm.at - self._around.clock.now()).total_seconds()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(wait_seconds, 0)):
+                return await self._inbox.get()
+        return _Letter(alarm.ring(fresh_attempt()))
+
+    async def _handle_safely(self, letter: _Letter) -> None:
+        try:
+            log_outs = await self._handle_stubbornly(letter)
+        except Exception as error:  # noqa: BLE001 - a fault in one input must not end the session's task
+            self._log.exception("input_failed", input=type(letter.what).__name__)
+            if letter.answer and not letter.answer.done():
+                letter.answer.set_exception(error)
+        else:
+            if letter.answer and not letter.answer.done():
+                letter.answer.set_result(log_outs)
+
+    async def _handle_stubbornly(self, letter: _Letter) -> LogOuts:
+        """A fact can't be asked for again, so it waits until the database takes it; a wish fails to its sender."""
+        while True:
+            try:
+                return await self._handle(letter)
+            except database.StoreError:
+                if letter.answer:
+                    raise
+                self._log.exception("input_waits_for_store", input=type(letter.what).__name__)
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+
+    async def _handle(self, letter: _Letter) -> LogOuts:
+        what = await self._check_number(letter.what)
+        moment = Moment(self._around.clock.now(), self._around.limits, random.random())  # noqa: S311 - jitter
+        step = decide(self.session, what, moment)
+        if step is None:
+            self._log.debug("input_ignored", input=type(what).__name__, status=self.session.status.value)
+            return []
+        if isinstance(what, i.ConnectAsked | i.RefreshAsked) and step.effects:
+            self.session_id = letter.session_id or self.session_id or str(ULID())
+        before = self.session
+        await self._commit(step, moment)
+        log_outs = self._perform(step)
+        self._moved.set()
+        if before.status is not Status.EXPIRED:
+            self._follow_up()
+        return log_outs
+
+    async def _check_number(self, what: i.Input) -> i.Input:
+        """One number belongs to one klien; only the tables know whose it is."""
+        if not isinstance(what, i.Paired):
+            return what
+        owner = await sessions.owner_of(what.me.phone)
+        return what if owner in {None, self.klien_id} else i.AlreadyLinked(what.attempt, what.me)
+
+    async def _commit(self, step: Step, moment: Moment) -> None:
+        """Store and tell. A further code of the round is told, but not stored."""
+        before, after = self.session, step.session
+        painting = await self._paint(after)
+        svg = painting.svg if painting else None
+        event: Event | None = None
+        if is_transition(before, after):
+            data = self._show(after, self.seq, svg)
+            async with database.transaction():
+                row = await events.append(self.klien_id, EVENT_TYPES[after.status], moment.now, stored(data))
+                await sessions.save(self.klien_id, after, self.session_id, moment.now)
+            event = replace(row, data={**data, "seq": row.seq})
+            self.seq = row.seq
+            self._log.info("session_changed", status=after.status.value, reason=after.reason, seq=row.seq)
+        elif after.round != before.round:
+            data = self._show(after, self.seq, svg)
+            event = Event(None, self.klien_id, self.seq, EVENT_TYPES[after.status], moment.now, data)
+        self.session, self.painting = after, painting
+        if event:
+            self._around.journal.publish(event)
+
+    async def _paint(self, session: Session) -> Painting | None:
+        """The picture of the code on show; the one we have, if it is of the same code."""
+        code = session.round.code if session.round and session.status is Status.QR_READY else None
+        if code is None:
+            return None
+        if self.painting and self.painting.text == code.text:
+            return self.painting
+        return await self._around.painter.paint(code.text)
+
+    def _perform(self, step: Step) -> LogOuts:
+        whatsapp, log_outs = self._around.whatsapp, []
+        for effect in step.effects:
+            match effect:
+                case i.StartPairing(attempt):
+                    whatsapp.start_pairing(self.klien_id, attempt)
+                case i.StartSession(attempt, device):
+                    whatsapp.start_session(self.klien_id, attempt, device)
+                case i.CloseAttempt(attempt):
+                    whatsapp.close(attempt)
+                case i.ForgetDevice(attempt, device):
+                    whatsapp.forget_device(self.klien_id, attempt, device)
+                case i.LogOut(attempt, device):
+                    log_outs.append(self._log_out(attempt, device))
+                case _:
+                    raise TypeError(effect)
+        return log_outs
+
+    def _log_out(self, attempt: str | None, device: str) -> asyncio.Task[bool]:
+        """Beside the task, which goes on: WhatsApp may take seconds to answer."""
+        log_out = self._around.whatsapp.log_out(self.klien_id, attempt, device)
+        task = asyncio.get_running_loop().create_task(log_out, name=f"log out klien {self.klien_id}")
+        self._log_outs.add(task)
+        task.add_done_callback(self._log_outs.discard)
+        return task
+
+    def _follow_up(self) -> None:
+        """A round that has just expired is followed by the next while somebody looks, up to the limit."""
+        round_ = self.session.round if self.session.status is Status.EXPIRED else None
+        if round_ and round_.may_be_followed(self._around.limits) and self._around.watchers.count(self.klien_id):
+            self.tell(i.RefreshAsked(fresh_attempt(), by_program=True))
+
+    def _show(self, session: Session, seq: int, svg: str | None) -> Snapshot:
+        around = self._around
+        return make_snapshot(
+            self.klien_id,
+            session,
+            session_id=self.session_id,
+            seq=seq,
+            limits=around.limits,
+            now=around.clock.now(),
+            svg=svg,
+        )
+
+
+def fresh_attempt() -> str:
+    """A name that no attempt ever had."""
+    return str(ULID())

@@ -1,0 +1,231 @@
+"""Sessions, as people and programs ask for them: start, refresh, stop, disconnect, look."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from talkabiz.domain import inputs as i
+from talkabiz.domain.errors import NotFound, QrRequestTimeout, Unreachable
+from talkabiz.domain.ids import parse_jid
+from talkabiz.domain.limits import Limits
+from talkabiz.domain.states import Reason, Session, Status
+from talkabiz.services.runner import Runner, Surroundings, fresh_attempt
+from talkabiz.services.snapshot import Snapshot, make_snapshot
+from talkabiz.store import kliens, sessions
+
+PAGE = 500
+
+log = structlog.get_logger(__name__)
+
+
+class Sessions:
+    """Holds the runners. A klien gets one when it is first asked for; at start, those that have a session."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._runners: dict[int, Runner] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._loading = asyncio.Lock()
+        surroundings.whatsapp.connect_facts(self._deliver)
+
+    # --- wishes -------------------------------------------------------------------------------------------------------
+
+    async def start(self, klien_id: int, session_id: str | None = None) -> Snapshot:
+        """Link the klien, or bring its stored device back. Answers at once, also if it runs already."""
+        runner = await self._runner(klien_id)
+        await runner.ask(i.ConnectAsked(fresh_attempt()), session_id)
+        return runner.snapshot()
+
+    async def start_and_wait(self, klien_id: int, session_id: str | None = None, seconds: float = 10.0) -> Snapshot:
+        """As `start`, but waits until the first QR is there, or whatever else comes of it.
+
+        Returns a snapshot that is still `qr_requested(queued)` or `reconnecting` if the time was over before.
+
+        Raises:
+            Unreachable: there is no route to WhatsApp.
+            QrRequestTimeout: its turn came, but no QR in time.
+        """
+        runner = await self._runner(klien_id)
+        await runner.ask(i.ConnectAsked(fresh_attempt()), session_id)
+        await runner.wait_for(_is_settled, seconds)
+        _raise_if_unanswered(runner.session)
+        return runner.snapshot()
+
+    async def refresh(self, klien_id: int) -> Snapshot:
+        """A new round of codes, on request; nothing if a code is on show."""
+        runner = await self._runner(klien_id)
+        await runner.ask(i.RefreshAsked(fresh_attempt()))
+        return runner.snapshot()
+
+    async def stop(self, klien_id: int) -> Snapshot:
+        """Run no longer; the device is kept."""
+        runner = await self._runner(klien_id)
+        await runner.ask(i.StopAsked(fresh_attempt()))
+        return runner.snapshot()
+
+    async def restart(self, klien_id: int) -> Snapshot:
+        """Stop and start again."""
+        await self.stop(klien_id)
+        return await self.start(klien_id)
+
+    async def disconnect(self, klien_id: int) -> Snapshot:
+        """Log out on WhatsApp and forget the device. Here in any case: `warning` says if the phone still shows it."""
+        runner = await self._runner(klien_id)
+        told = await runner.ask(i.DisconnectAsked(fresh_attempt()))
+        return runner.snapshot() if told else {**runner.snapshot(), "warning": "phone_keeps_device"}
+
+    async def erase(self, klien_id: int) -> None:
+        """Disconnect the klien and delete its rows and files."""
+        await self.disconnect(klien_id)
+        self._runners.pop(klien_id, None)
+        if task := self._tasks.pop(klien_id, None):
+            task.cancel()
+        self._around.whatsapp.forget_klien(klien_id)
+        await kliens.erase(klien_id)
+
+    # --- looks --------------------------------------------------------------------------------------------------------
+
+    async def live(self, klien_id: int) -> Snapshot:
+        """The snapshot from the running gateway."""
+        return (await self._runner(klien_id)).snapshot()
+
+    async def stored(self, klien_id: int) -> Snapshot:
+        """The snapshot from the database: without a QR, which is never stored."""
+        row = await sessions.load(klien_id)
+        if row is None:
+            raise NotFound
+        return self._show(row)
+
+    async def page(self, after: int = 0, limit: int = 100) -> list[Snapshot]:
+        """Snapshots of every klien by id, without QR."""
+        rows = await sessions.page(after, limit)
+        running = {row.klien_id: self._runners[row.klien_id] for row in rows if row.klien_id in self._runners}
+        return [
+            {**running[row.klien_id].snapshot(), "qr": None} if row.klien_id in running else self._show(row)
+            for row in rows
+        ]
+
+    async def qr_png(self, klien_id: int) -> bytes | None:
+        """The code on show as a PNG; None: there is none."""
+        painting = (await self._runner(klien_id)).painting
+        return await self._around.painter.png(painting) if painting else None
+
+    def count(self) -> dict[str, int]:
+        """How many sessions are in which status."""
+        return dict(Counter(runner.session.status.value for runner in self._runners.values()))
+
+    def klien_of_device(self, jid: str) -> int | None:
+        """The klien whose session holds this device, by its number."""
+        phone = parse_jid(jid).user
+        running = self._runners.values()
+        return next((runner.klien_id for runner in running if _holds(runner.session, phone)), None)
+
+    # --- beginning and end --------------------------------------------------------------------------------------------
+
+    async def restore(self) -> None:
+        """At start: nobody holds a link, whatever the rows say. Then stored devices come back, last active first."""
+        rows = await sessions.load_all()
+        found = {(stored.klien_id, stored.device): stored for stored in self._around.whatsapp.stored_devices()}
+        for row in rows:
+            found.pop((row.klien_id, row.session.device or ""), None)
+            await self._employ(row).ask(i.HolderGone(fresh_attempt()))
+        for stored in found.values():
+            await self._take_in(stored.klien_id, i.DeviceFound(fresh_attempt(), stored.device, stored.me))
+        waiting = [r for r in self._runners.values() if r.session.status is Status.RECONNECTING]
+        for runner in waiting:
+            runner.tell(i.RetryDue(fresh_attempt()))
+        log.info("sessions_restoring", count=len(waiting))
+
+    async def release(self) -> None:
+        """At the end: tell that nobody holds a link any more, then end the tasks."""
+        released = await asyncio.gather(
+            *(runner.ask(i.HolderGone(fresh_attempt())) for runner in self._runners.values()), return_exceptions=True
+        )
+        for failure in filter(lambda result: isinstance(result, BaseException), released):
+            log.error("session_not_released", error=str(failure))
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    # --- runners ------------------------------------------------------------------------------------------------------
+
+    def _deliver(self, klien_id: int, fact: i.Fact) -> None:
+        if runner := self._runners.get(klien_id):
+            runner.tell(fact)
+        else:
+            log.warning("fact_without_session", klien_id=klien_id, fact=type(fact).__name__)
+
+    async def _take_in(self, klien_id: int, found: i.DeviceFound) -> None:
+        """A device on disk that the row doesn't know: the process died between the scan and the commit."""
+        try:
+            runner = await self._runner(klien_id)
+        except NotFound:
+            self._around.whatsapp.forget_klien(klien_id)
+        else:
+            runner.tell(found)
+            await runner.ask(i.HolderGone(fresh_attempt()))
+
+    async def _runner(self, klien_id: int) -> Runner:
+        if runner := self._runners.get(klien_id):
+            return runner
+        async with self._loading:
+            if runner := self._runners.get(klien_id):
+                return runner
+            row = await sessions.load(klien_id)
+            if row is None:
+                raise NotFound
+            return self._employ(row)
+
+    def _employ(self, row: sessions.StoredSession) -> Runner:
+        runner = Runner(row, self._around)
+        self._runners[row.klien_id] = runner
+        name = f"session of klien {row.klien_id}"
+        self._tasks[row.klien_id] = asyncio.get_running_loop().create_task(runner.run(), name=name)
+        return runner
+
+    def _show(self, row: sessions.StoredSession) -> Snapshot:
+        return make_snapshot(
+            row.klien_id,
+            row.session,
+            session_id=row.session_id,
+            seq=row.seq,
+            limits=self._around.limits,
+            now=self._around.clock.now(),
+        )
+
+
+def _holds(session: Session, phone: str) -> bool:
+    return session.device is not None and session.me is not None and session.me.phone == phone
+
+
+def _is_settled(session: Session) -> bool:
+    return session.status not in {Status.QR_REQUESTED, Status.RECONNECTING}
+
+
+def _raise_if_unanswered(session: Session) -> None:
+    waits_for_code = session.status is Status.QR_REQUESTED and session.reason is not Reason.QUEUED
+    if waits_for_code or session.reason is Reason.QR_REQUEST_TIMEOUT:
+        raise QrRequestTimeout
+    if session.status is Status.ERROR and session.reason is Reason.UNREACHABLE:
+        raise Unreachable
+
+
+async def overview(klien_id: int | None = None) -> list[dict[str, Any]]:
+    """Every klien, or one, with its session as the database has it: for programs that don't run the gateway."""
+    now, after, found = datetime.now(UTC), (klien_id or 1) - 1, []
+    while rows := await sessions.page(after, 1 if klien_id else PAGE):
+        for row in rows:
+            klien = await kliens.find(row.klien_id)
+            shown = make_snapshot(
+                row.klien_id, row.session, session_id=row.session_id, seq=row.seq, limits=Limits(), now=now
+            )
+            found += [{**klien.as_dict(), "session": shown}] if klien else []
+        after = rows[-1].klien_id
+        if klien_id:
+            return [klien for klien in found if klien["id"] == klien_id]
+    return found
