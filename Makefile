@@ -8,7 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 CLIENT := static/vendor/socket.io.esm.min.js
-PIP := $(BIN)/pip --disable-pip-version-check --quiet
+# Without compiling: what is really imported gets compiled then; the rest of thousands of modules never.
+PIP_INSTALL := $(BIN)/pip --disable-pip-version-check --quiet --quiet install --no-compile
 # Every process started from here runs the checkout's own environment, whatever is active around it.
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
@@ -49,6 +50,7 @@ format: $(BIN)/.tested ## Put the code into shape
 	@$(BIN)/ruff format --quiet
 
 vendor: $(CLIENT) ## Fetch the browser's Socket.IO client into static/vendor/
+	@:
 
 lock: ## Write the lock files anew from pyproject.toml (ARGS=--upgrade for the newest versions)
 	@PYTHON="$$(.ci/python.sh $(PYTHON))" && export PYTHON && .ci/lock.sh $(ARGS)
@@ -70,13 +72,13 @@ $(BIN)/.made:
 
 $(BIN)/.installed: requirements.lock pyproject.toml $(BIN)/.made
 	@echo "Installing what it runs on (once) ..."
-	@$(PIP) install --require-hashes -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP_INSTALL) --require-hashes -r requirements.lock
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(BIN)/.tested: .ci/test.lock $(BIN)/.installed
 	@echo "Installing what the tests need (once) ..."
-	@$(PIP) install --require-hashes -r .ci/test.lock
+	@$(PIP_INSTALL) --require-hashes -r .ci/test.lock
 	@mkdir -p build
 	@touch $@
 

