@@ -94,5 +94,6 @@ def mask_phone(phone: str) -> str:
 
 def clean_name(text: str, longest: int = 100) -> str:
     """A name that strangers chose, fit to be shown: no control or direction characters, one line, not endless."""
-    kept = "".join(c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+    spaced = "".join(" " if c.isspace() else c for c in text)  # a line break parts words, too
+    kept = "".join(c for c in spaced if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
     return " ".join(kept.split())[:longest].strip()

@@ -39,7 +39,7 @@ def parse_name(text: str) -> str:
     Raises:
         InvalidInput: it is empty, too long, or made of invisible characters.
     """
-    name = clean_name(text, LONGEST_NAME + 1)
+    name = clean_name(text, len(text))
     if not name or len(name) > LONGEST_NAME:
         wrong = Sentence("nama: 1 sampai 100 karakter.", "nama: 1 to 100 characters.")
         raise InvalidInput(wrong, fields={"nama": wrong.en})

@@ -117,7 +117,7 @@ def lose_holder(s: Session, x: i.HolderGone, m: Moment) -> Step:
 def adopt_found(s: Session, x: i.DeviceFound, m: Moment) -> Step:
     if s.device:
         return reject_found(s, x, m)
-    return Step(_at_rest(s, m, Status.RECONNECTING, Reason.RESTORING, device=x.device, me=x.me, tries=0))
+    return Step(_at_rest(s, m, Status.RECONNECTING, Reason.RESTORING, device=x.device, me=x.me, tries=0), _close(s))
 
 
 def reject_found(s: Session, x: i.DeviceFound, m: Moment) -> Step:
@@ -177,6 +177,13 @@ def refuse_number(s: Session, x: i.AlreadyLinked, m: Moment) -> Step:
     others = _close(s) if s.attempt != x.attempt else ()
     after = _at_rest(s, m, Status.ERROR, Reason.ALREADY_LINKED)
     return Step(after, (*others, i.LogOut(x.attempt, x.attempt)))
+
+
+def refuse_scanned(s: Session, x: i.AlreadyLinked, m: Moment) -> Step:
+    if x.attempt != s.device:
+        return log_out_newcomer(s, x, m)
+    after = _at_rest(s, m, Status.ERROR, Reason.ALREADY_LINKED, device=None, me=None)
+    return Step(after, (i.LogOut(s.attempt, s.device),))
 
 
 def refuse_pairing(s: Session, x: i.PairingRefused, m: Moment) -> Step:
@@ -261,7 +268,7 @@ def replace_elsewhere(s: Session, x: i.Replaced, m: Moment) -> Step:
 
 
 def ban(s: Session, x: i.Banned, m: Moment) -> Step:
-    until = x.until or m.after(BAN_OF_UNKNOWN_LENGTH_SECONDS)
+    until = x.until if x.until and x.until > m.now else m.after(BAN_OF_UNKNOWN_LENGTH_SECONDS)
     after = _at_rest(s, m, Status.ERROR, Reason.TEMPORARY_BAN, retry_at=until, detail=str(x.code) if x.code else None)
     return Step(after, _close(s))
 
@@ -274,6 +281,11 @@ def refuse_link(s: Session, x: i.ConnectRefused, m: Moment) -> Step:
 
 
 # --- alarms -----------------------------------------------------------------------------------------------------------
+
+
+def only_if(holds: Callable[[Session], object], rule: Rule) -> Rule:
+    """A rule for an alarm that may have rung while what it was about ended."""
+    return lambda s, x, m: rule(s, x, m) if holds(s) else Step(s)
 
 
 def miss_route(s: Session, x: i.RouteMissed, m: Moment) -> Step:

@@ -133,9 +133,16 @@ SENTENCES: Mapping[Key, Sentence] = {
     ),
 }
 
+STOPPED_UNLINKED = Sentence(
+    'Sesi dihentikan. Tekan "Hubungkan" untuk menampilkan kode QR.', 'Stopped. Press "Connect" to show a QR code.'
+)
+"""Stopped before anything was linked: there is no phone that could stay so."""
+
 
 def sentence(session: Session) -> Sentence:
     """What a person is told about this session."""
+    if session.reason is Reason.STOPPED and not session.device:
+        return STOPPED_UNLINKED
     found = SENTENCES.get((session.status, session.reason)) or SENTENCES[session.status, None]
     values = {
         "nama": _name(session),

@@ -15,7 +15,7 @@ scan their last code. So:
 
 - A fact of another attempt than the current one changes nothing, but for one: `Paired` is always honoured, or a device
   would stay on somebody's phone that nobody here knows. Without a device of its own the session adopts it; with one,
-  the newcomer is logged out.
+  and where nobody wants a link (`disconnected`), the newcomer is logged out.
 - A pair of status and input that TABLE doesn't list changes nothing. The runner logs it.
 - What a person is told changes only with status, reason, retry_at or the account: `is_transition`. Silent memory (a
   link that is lost since two seconds) changes without a transition, so that a blink rings no bells.
@@ -90,7 +90,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         i.StartEntered: rules.enter,
         i.CodesRanOut: rules.fail(Reason.UNREACHABLE),
         i.NoRoute: rules.fail(Reason.UNREACHABLE),
-        i.QrRequestTimedOut: rules.fail(Reason.QR_REQUEST_TIMEOUT),
+        i.QrRequestTimedOut: rules.only_if(lambda s: s.entered_at, rules.fail(Reason.QR_REQUEST_TIMEOUT)),
     },
     Status.QR_READY: {
         **_PAIRING,
@@ -100,6 +100,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
     },
     Status.SCANNING: {
         **_LINK,
+        i.AlreadyLinked: rules.refuse_scanned,
         i.PairingRefused: rules.refuse_pairing,
         i.StartEntered: rules.enter,
         i.NoRoute: rules.retry_route,
@@ -108,10 +109,10 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
     Status.CONNECTED: {
         **_LINK,
         i.LinkLost: rules.doubt,
-        i.LinkLossConfirmed: rules.reconnect(Reason.LINK_LOST),
+        i.LinkLossConfirmed: rules.only_if(lambda s: s.lost_since, rules.reconnect(Reason.LINK_LOST)),
         i.KeepaliveMissed: rules.degrade,
         i.KeepaliveRestored: rules.recover,
-        i.KeepaliveGivenUp: rules.reconnect(Reason.KEEPALIVE_TIMEOUT),
+        i.KeepaliveGivenUp: rules.only_if(lambda s: s.degraded_since, rules.reconnect(Reason.KEEPALIVE_TIMEOUT)),
         i.StreamErrored: rules.reconnect(Reason.STREAM_ERROR),
         i.Replaced: rules.replace_elsewhere,
     },
@@ -138,7 +139,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         i.StreamErrored: rules.reconnect(Reason.STREAM_ERROR),
         i.Replaced: rules.replace_elsewhere,
         i.NoRoute: rules.retry_route,
-        i.RouteMissed: rules.miss_route,
+        i.RouteMissed: rules.only_if(lambda s: s.entered_at, rules.miss_route),
         i.RetryDue: rules.retry,
     },
 }
@@ -202,7 +203,7 @@ def _round_end(s: Session, limits: Limits) -> DueAlarm | None:
 
 
 def _scan_stall(s: Session, limits: Limits) -> DueAlarm | None:
-    return _later(s.entered_at or s.since, limits.scan_stall_seconds, i.ScanStalled)
+    return _later(s.entered_at, limits.scan_stall_seconds, i.ScanStalled) if s.entered_at else None
 
 
 def _link_doubt(s: Session, limits: Limits) -> DueAlarm | None:
