@@ -14,7 +14,7 @@ fi
 
 echo "Installing Chromium for the browser tests (once) ..."
 export DEBIAN_FRONTEND=noninteractive
-install() { apt-get install -y -qq --no-install-recommends chromium </dev/null; }
+install() { apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold chromium </dev/null; }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 { install || { apt-get update -qq && install; }; } >"$log" 2>&1 && exit 0
