@@ -29,7 +29,7 @@ IMPORTERS: dict[str, tuple[str, ...]] = {
     "aiosqlite": ("store/",),
     "engineio": ("realtime/",),
     "quart_schema": ("web/", "sandbox/"),
-    "hypercorn": ("bootstrap.py", "cli.py", "web/"),
+    "hypercorn": ("bootstrap.py", "sandbox/"),
 }
 SANDBOX_MAY_IMPORT = ("neonize.proto", "neonize._binder")
 
