@@ -1,0 +1,3 @@
+"""EDGE: the phone network. The only room that runs the WhatsApp library."""
+
+from __future__ import annotations

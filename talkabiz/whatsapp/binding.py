@@ -1,0 +1,140 @@
+"""The Go library, loaded once and made safe: its side effects undone, and the few of its functions that we call.
+
+Nothing outside `talkabiz.whatsapp.run` calls these functions: which of them may be called when is decided there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import io
+import logging
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from talkabiz.whatsapp.environment import lent
+from talkabiz.whatsapp.gate import Gate
+from talkabiz.whatsapp.library import LibraryError, swap_root_key
+from talkabiz.whatsapp.magic import provide_libmagic
+
+BINDER = "neonize._binder"
+OLDEST_VERSION = (0, 5, 2)
+"""Before it, the events without content (replaced, outdated, keepalive restored) ended the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The loaded library, and the gate that all its users share."""
+
+    neonize: Any
+    """The module BINDER: callback types, and `gocode`, the functions."""
+    gate: Gate
+    device_props: bytes
+    """How a linked device calls itself on the phone. The same for all: the library keeps one for the process."""
+    authority: str = ""
+    """Whom it trusts in place of the system's authorities: the path of a PEM file, or empty."""
+    kept: list[object] = field(default_factory=list)
+    """Callbacks: the library may call them as long as the process lives."""
+
+
+def load(*, ca_file: Path | None = None, root_key: bytes | None = None) -> Binding:
+    """Loads the library into this process, where it stays; called again, answers the same binding.
+
+    With `ca_file` it trusts that authority instead of the system's, with `root_key` that key instead of WhatsApp's: for
+    a loopback WhatsApp. Nothing else in the process trusts that authority, for the environment isn't changed.
+
+    Raises:
+        LibraryError: `library_too_old`, `library_loaded_before`, `environment_out_of_reach`, or of `swap_root_key`.
+        ImportError: libmagic or neonize itself can't be loaded; the sentence says what to install.
+
+    """
+    authority = str(ca_file or "")
+    loaded = sys.modules.get(BINDER)
+    binding = getattr(loaded, "talkabiz_binding", None) if loaded else _load(authority)
+    if not isinstance(binding, Binding) or binding.authority != authority:
+        raise LibraryError(
+            "library_loaded_before",
+            "Pustaka WhatsApp (neonize) sudah termuat di proses ini dengan cara lain; jalankan proses baru.",
+            "The WhatsApp library (neonize) was loaded into this process before, in another way; start a new process.",
+        )
+    if root_key is not None:
+        swap_root_key(root_key)
+    return binding
+
+
+def _load(authority: str) -> Binding:
+    _check_version(importlib.metadata.version("neonize"))
+    provide_libmagic()
+    variables = {"NEONIZE_BOT_TAG": "off"}  # or it marks our messages to a person as those of a business bot
+    if authority:
+        variables["SSL_CERT_FILE"] = authority
+    with lent(variables), _logging_left_alone():
+        binder = importlib.import_module(BINDER)
+    for name in ("Stop", "StopAll"):
+        # They return nothing. Declared as returning a pointer, ctypes would free whatever stands in the register.
+        function = getattr(binder.gocode, name)
+        function.restype = None
+        del function.errcheck
+    divert_stdout()
+    _raise_descriptor_limit()
+    registration = importlib.import_module("neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2")
+    props = registration.DeviceProps(os="Talkabiz", platformType=registration.DeviceProps.PlatformType.CHROME)
+    binding = Binding(binder, Gate(), props.SerializeToString(), authority)
+    # Kept where the library is: as there is one of it in a process, so there must be one gate.
+    setattr(binder, "talkabiz_binding", binding)  # noqa: B010 - the module declares no such name
+    return binding
+
+
+def divert_stdout() -> None:
+    """Takes descriptor 1 away from the library, which prints to it; Python's `sys.stdout` goes on as before.
+
+    What the library prints there are events that we get anyway, and in one way of pairing a code, which is a secret.
+    Descriptor 2 stays, although each session leaves a line "Press Ctrl+C to exit" on it: a Go panic is written there
+    while the process dies, so a filter in this process would lose the one text that an operator needs. Whoever reads
+    that descriptor from outside, as the supervisor does, can drop the line.
+    """
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if not isinstance(raw, io.FileIO) or raw.fileno() != 1:
+        return  # done already, or somebody else has put another stream there
+    sys.stdout.flush()
+    real = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    # The same object under a new number: a log handler or a console that has kept it goes on writing to the real one.
+    io.FileIO.__init__(raw, real, "wb", closefd=False)
+
+
+def _check_version(version: str) -> None:
+    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
+    if numbers < OLDEST_VERSION:
+        oldest = ".".join(map(str, OLDEST_VERSION))
+        raise LibraryError(
+            "library_too_old",
+            f"Pustaka WhatsApp (neonize) {version} terlalu lama: diperlukan {oldest} atau lebih baru.",
+            f"The WhatsApp library (neonize) {version} is too old: {oldest} or newer is needed.",
+        )
+
+
+@contextmanager
+def _logging_left_alone() -> Iterator[None]:
+    """Importing neonize configures the root logger."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
+def _raise_descriptor_limit() -> None:
+    """Each run takes two descriptors and never gives back the one of its store."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

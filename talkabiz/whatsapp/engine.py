@@ -1,0 +1,247 @@
+"""Many runs on one library: starts one at a time, and what runs tell as facts, in order. Lives on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from talkabiz.domain import inputs as i
+from talkabiz.whatsapp import from_whatsapp
+from talkabiz.whatsapp.binding import Binding
+from talkabiz.whatsapp.gate import EXCLUSIVE_SECONDS
+from talkabiz.whatsapp.run import DEVICE_EVENT, Hear, Kind, Run
+
+log = structlog.get_logger(__name__)
+
+STORE_WAIT_SECONDS = 120.0
+"""How long a log-in waits for an earlier run on the same store to end. Two at once would throw each other out; but a
+run that hangs in its dial for longer than the library's time-outs must not hold its device up for ever."""
+_LAST_FACTS = (i.LoggedOut, i.Replaced, i.Banned, i.Outdated, i.ConnectRefused, i.NoRoute, i.EngineFailed)
+
+Deliver = Callable[[int, i.Fact], None]
+
+
+@dataclass(eq=False, slots=True)
+class Attempt:
+    """One run as the engine sees it."""
+
+    klien_id: int
+    name: str
+    store: str
+    pairing: bool
+    muted: bool = False
+    """Its facts aren't wanted: it was closed, or it runs only to be logged out."""
+    run: Run | None = None
+    """None while it waits for its turn."""
+    signed: bool = False
+    closed_at: float | None = None
+    inbox: deque[tuple[float, Kind, int, bytes]] = field(default_factory=deque)
+    scanned: bool = False
+    """The library reported a successful pairing; the account comes next."""
+    paired: bool = False
+    me: i.Me | None = None
+    told: bool | None = None
+    """Whether the link was last told to be up; None before the first time and after the end."""
+    doubts: int = 0
+    """Polls in a row that found it otherwise."""
+    decided: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while it is up, and for good when it never will be again."""
+
+
+class Engine:
+    """`ended` is told each attempt whose run is over; its store is free then."""
+
+    def __init__(
+        self,
+        binding: Binding,
+        *,
+        proxy_url: str | None,
+        loop: asyncio.AbstractEventLoop,
+        deliver: Deliver,
+        ended: Callable[[Attempt], None],
+    ) -> None:
+        self._binding = binding
+        self._proxy_url = proxy_url
+        self._loop = loop
+        self._deliver = deliver
+        self._ended = ended
+        self._attempts: dict[str, Attempt] = {}
+        self._waiting: deque[Attempt] = deque()
+        self._starting: Attempt | None = None
+        self._lost: set[Run] = set()
+
+    # --- what is asked ------------------------------------------------------------------------------------------------
+
+    def start(self, attempt: Attempt) -> None:
+        """StartQueued is told if another start is under way, or the store is still in use."""
+        self._attempts[attempt.name] = attempt
+        self._waiting.append(attempt)
+        self.start_next()
+        if attempt.run is None:
+            self._loop.call_soon(self.tell, attempt, i.StartQueued(attempt.name))
+
+    def close(self, attempt: Attempt) -> None:
+        attempt.muted = True
+        if attempt.closed_at is not None:
+            return
+        attempt.closed_at = time.monotonic()
+        attempt.decided.set()
+        if attempt.run is None:
+            self._waiting.remove(attempt)
+            self._forget(attempt)
+        else:
+            attempt.run.close()
+
+    def find(self, name: str) -> Attempt | None:
+        return self._attempts.get(name)
+
+    def all(self) -> Iterable[Attempt]:
+        return tuple(self._attempts.values())
+
+    # --- starts, one at a time ----------------------------------------------------------------------------------------
+
+    def start_next(self) -> None:
+        """The first in the line whose store is free. Only one start stands before the gate: calls go in between."""
+        if self._starting:
+            return
+        for attempt in self._waiting:
+            if not self._is_held(attempt.store):
+                self._waiting.remove(attempt)
+                self._begin(attempt)
+                return
+
+    def _is_held(self, store: str) -> bool:
+        now = time.monotonic()
+        return any(
+            other.store == store and (other.closed_at is None or now - other.closed_at < STORE_WAIT_SECONDS)
+            for other in self._attempts.values()
+            if other.run
+        )
+
+    def _begin(self, attempt: Attempt) -> None:
+        self._starting = attempt
+        hear = self._hearing(attempt)
+        attempt.run = Run(
+            self._binding, attempt.klien_id, attempt.name, attempt.store, pairing=attempt.pairing, hear=hear
+        )
+        attempt.run.begin(self._proxy_url)
+
+    def _started(self, attempt: Attempt) -> None:
+        if self._starting is attempt:
+            self._starting = None
+            self.start_next()
+
+    # --- what runs tell -----------------------------------------------------------------------------------------------
+
+    def _hearing(self, attempt: Attempt) -> Hear:
+        def hear(kind: Kind, number: int, data: bytes) -> None:
+            attempt.inbox.append((time.monotonic(), kind, number, data))
+            with suppress(RuntimeError):  # the loop is closed: nobody is interested any more
+                self._loop.call_soon_threadsafe(self._drain, attempt)
+
+        return hear
+
+    def _drain(self, attempt: Attempt) -> None:
+        while attempt.inbox:
+            _, kind, number, data = attempt.inbox.popleft()
+            try:
+                self._take(attempt, kind, number, data)
+            except Exception:
+                log.exception("an event of WhatsApp was lost", klien_id=attempt.klien_id, kind=kind.name, number=number)
+
+    def _take(self, attempt: Attempt, kind: Kind, number: int, data: bytes) -> None:
+        if kind is Kind.LOG:
+            log.warning("whatsapp library", klien_id=attempt.klien_id, said=from_whatsapp.log_line(data))
+        elif kind is Kind.ENTERED:
+            self._loop.call_later(EXCLUSIVE_SECONDS, self._started, attempt)
+            self.tell(attempt, i.StartEntered(attempt.name))
+        elif kind is Kind.ENDED:
+            self._forget(attempt)
+        else:
+            attempt.signed = True
+            self._started(attempt)
+            self._take_news(attempt, kind, number, data)
+
+    def _take_news(self, attempt: Attempt, kind: Kind, number: int, data: bytes) -> None:
+        name, text = attempt.name, data.decode(errors="replace")
+        if kind is Kind.CODE:
+            self.tell(attempt, i.CodeIssued(name, text))
+        elif kind is Kind.STATUS:
+            log.info("whatsapp pairing", klien_id=attempt.klien_id, status=text)
+            attempt.scanned = text == "success"
+            self.tell(attempt, from_whatsapp.fact_of_status(name, text))
+            if text in from_whatsapp.LAST_STATUSES:
+                self.close(attempt)
+        elif kind is Kind.RETURNED:
+            log.warning("whatsapp run ended", klien_id=attempt.klien_id, said=from_whatsapp.redact(text))
+            self.tell(attempt, from_whatsapp.fact_of_return(name, text))
+        elif number == DEVICE_EVENT:
+            attempt.me = from_whatsapp.me_of(data)
+            if attempt.scanned:
+                self.tell(attempt, i.Paired(name, attempt.me))
+        else:
+            self.tell(attempt, from_whatsapp.fact_of_event(name, number, data, datetime.now(UTC)))
+
+    def tell(self, attempt: Attempt, fact: i.Fact | None) -> None:
+        if isinstance(fact, i.Paired):
+            if attempt.paired:
+                return
+            attempt.paired = True
+        if isinstance(fact, i.Connected) and not attempt.paired:
+            fact, attempt.me = i.Connected(attempt.name, attempt.me), None
+        self._remember(attempt, fact)
+        if fact and not attempt.muted:
+            self._deliver(attempt.klien_id, fact)
+
+    def _remember(self, attempt: Attempt, fact: i.Fact | None) -> None:
+        """Whether the link is up now."""
+        if isinstance(fact, i.Connected):
+            attempt.told, attempt.doubts = True, 0
+            attempt.decided.set()
+        elif isinstance(fact, i.LinkLost | i.StreamErrored):
+            attempt.told, attempt.doubts = False, 0
+            attempt.decided.clear()
+        elif isinstance(fact, _LAST_FACTS):
+            attempt.told = None
+            attempt.decided.set()
+
+    def _forget(self, attempt: Attempt) -> None:
+        self._attempts.pop(attempt.name, None)
+        self._lost = {run for run in (*self._lost, attempt.run) if run and run.is_lost}
+        attempt.decided.set()
+        self._ended(attempt)
+        self._started(attempt)
+        self.start_next()
+
+    # --- figures ------------------------------------------------------------------------------------------------------
+
+    @property
+    def queued(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        return sum(1 for attempt in self._attempts.values() if attempt.run)
+
+    @property
+    def abandoned(self) -> int:
+        """Runs whose threads will never return. They stay for as long as the process lives."""
+        return sum(run.is_lost for run in self._lost)
+
+    @property
+    def lag_seconds(self) -> float:
+        """The age of the oldest event that hasn't become a fact yet."""
+        oldest = [attempt.inbox[0][0] for attempt in self._attempts.values() if attempt.inbox]
+        return time.monotonic() - min(oldest) if oldest else 0.0
+
+    @property
+    def threads(self) -> int:
+        return sum(thread.name.startswith("wa-") for thread in threading.enumerate())

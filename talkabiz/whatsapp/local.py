@@ -1,0 +1,201 @@
+"""The phone network in this process: the port that the centre needs, over one engine and its store files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from ulid import ULID
+
+from talkabiz.domain import inputs as i
+from talkabiz.services.ports import Deliver, StoredDevice
+from talkabiz.whatsapp.binding import Binding
+from talkabiz.whatsapp.devices import Devices
+from talkabiz.whatsapp.engine import Attempt, Engine
+from talkabiz.whatsapp.pool import Pool
+from talkabiz.whatsapp.run import RunClosed
+from talkabiz.whatsapp.watch import WATCH_SECONDS, Watch
+
+log = structlog.get_logger(__name__)
+
+LOG_OUT_SECONDS = 11.0
+"""For all of a log-out; the port promises 12."""
+COME_UP_SECONDS = 8.0
+LOG_OUT_CALL_SECONDS = 8.0
+
+
+class LocalWhatsApp:
+    """Implements `services.ports.WhatsApp`. All methods are called on the loop."""
+
+    def __init__(
+        self,
+        binding: Binding,
+        devices: Devices,
+        *,
+        proxy_url: str | None,
+        loop: asyncio.AbstractEventLoop,
+        watch_seconds: float = WATCH_SECONDS,
+    ) -> None:
+        self._devices = devices
+        self._loop = loop
+        self._deliver: Deliver | None = None
+        self._engine = Engine(binding, proxy_url=proxy_url, loop=loop, deliver=self._pass_on, ended=self._clear_up)
+        self._pool = Pool(loop)
+        self._watching = loop.create_task(Watch(self._engine, self._pool, devices).run(watch_seconds))
+        self._doomed: set[str] = set()
+        """Stores that are deleted, once more, when their run is over: until then it may write."""
+        self._changed = asyncio.Event()
+        self._stopping = False
+
+    # --- the port -----------------------------------------------------------------------------------------------------
+
+    def connect_facts(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+
+    def start_pairing(self, klien_id: int, attempt: str) -> None:
+        store = self._devices.path(klien_id, attempt)
+        try:
+            self._devices.make_empty(store)
+        except OSError as error:
+            log.exception("no store file for a pairing", klien_id=klien_id)
+            self._fail(klien_id, i.EngineFailed(attempt, error.strerror or "", lasting=True))
+        else:
+            self._start(Attempt(klien_id, attempt, str(store), pairing=True))
+
+    def start_session(self, klien_id: int, attempt: str, device: str) -> None:
+        store = self._devices.path(klien_id, device)
+        if self._devices.read(store):
+            self._start(Attempt(klien_id, attempt, str(store), pairing=False))
+        else:
+            # As an engine's failure it would be tried for ever, and the klien could never link anew.
+            log.warning("the store file of a device is gone", klien_id=klien_id, device=device)
+            self._fail(klien_id, i.LoggedOut(attempt, i.LogoutCause.LOGGED_OUT))
+
+    def close(self, attempt: str) -> None:
+        if found := self._engine.find(attempt):
+            self._engine.close(found)
+
+    async def log_out(self, klien_id: int, attempt: str | None, device: str) -> bool:
+        store = self._devices.path(klien_id, device)
+        holder = self._holder(attempt, str(store))
+        try:
+            if holder is None:
+                if self._stopping or not self._devices.read(store):
+                    return False
+                holder = Attempt(klien_id, str(ULID()), str(store), pairing=False)
+                self._engine.start(holder)
+            holder.muted = True
+            async with asyncio.timeout(LOG_OUT_SECONDS):
+                return await self._say_goodbye(holder)
+        except (TimeoutError, RunClosed):
+            return False
+        finally:
+            if holder:
+                self._engine.close(holder)
+            self._delete(store)
+
+    def forget_device(self, klien_id: int, attempt: str | None, device: str) -> None:
+        store = self._devices.path(klien_id, device)
+        for each in self._engine.all():
+            if each.name == attempt or each.store == str(store):
+                self._engine.close(each)
+        self._delete(store)
+
+    def forget_klien(self, klien_id: int) -> None:
+        for attempt in self._engine.all():
+            if attempt.klien_id == klien_id:
+                self._engine.close(attempt)
+                self._doomed.add(attempt.store)
+        self._devices.delete_klien(klien_id)
+
+    def stored_devices(self) -> Sequence[StoredDevice]:
+        return self._devices.stored()
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    async def shutdown(self, seconds: float) -> None:
+        """Closes everything; returns when that is done, or the time is over. Runs that still dial aren't waited for."""
+        self._stopping = True
+        self._watching.cancel()
+        for attempt in self._engine.all():
+            self._engine.close(attempt)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while any(attempt.signed for attempt in self._engine.all()):
+                    self._changed.clear()
+                    await self._changed.wait()
+        self._pool.close()
+
+    # --- figures ------------------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> int:
+        return self._engine.running
+
+    @property
+    def queued(self) -> int:
+        return self._engine.queued
+
+    @property
+    def abandoned(self) -> int:
+        return self._engine.abandoned
+
+    @property
+    def threads(self) -> int:
+        return self._engine.threads
+
+    @property
+    def lag_seconds(self) -> float:
+        return self._engine.lag_seconds
+
+    @property
+    def overdue(self) -> int:
+        """Calls past their deadline that haven't returned: each holds a thread of the pool."""
+        return self._pool.overdue
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _start(self, attempt: Attempt) -> None:
+        if not self._stopping:
+            self._engine.start(attempt)
+
+    def _fail(self, klien_id: int, fact: i.Fact) -> None:
+        """Later, as every fact: whoever asks isn't told from within."""
+        self._loop.call_soon(self._pass_on, klien_id, fact)
+
+    def _pass_on(self, klien_id: int, fact: i.Fact) -> None:
+        if self._deliver and not self._stopping:
+            self._deliver(klien_id, fact)
+
+    def _holder(self, name: str | None, store: str) -> Attempt | None:
+        """The attempt that has the device now."""
+        found = [each for each in self._engine.all() if each.store == store and each.closed_at is None]
+        return next((each for each in found if each.name == name), found[0] if found else None)
+
+    async def _say_goodbye(self, holder: Attempt) -> bool:
+        async with asyncio.timeout(COME_UP_SECONDS):
+            await holder.decided.wait()
+        if not holder.told or holder.run is None:
+            return False
+        error = await self._pool.call(holder.run.log_out, seconds=LOG_OUT_CALL_SECONDS)
+        if error:
+            log.warning("WhatsApp refused a log-out", klien_id=holder.klien_id)
+        return not error
+
+    def _delete(self, store: Path) -> None:
+        if any(attempt.store == str(store) for attempt in self._engine.all()):
+            self._doomed.add(str(store))
+        self._devices.delete(store)
+
+    def _clear_up(self, attempt: Attempt) -> None:
+        """The run is over. A store that nobody needs goes; one with a device stays, even if it was paired unseen."""
+        self._changed.set()
+        store = Path(attempt.store)
+        if attempt.store in self._doomed:
+            self._doomed.discard(attempt.store)
+            self._devices.delete(store)
+        elif attempt.pairing and not self._devices.read(store):
+            self._devices.delete(store)

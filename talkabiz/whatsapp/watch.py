@@ -1,0 +1,91 @@
+"""The net under the events: some changes the library never reports, so it is asked from time to time."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from talkabiz.domain import inputs as i
+from talkabiz.whatsapp.devices import Devices
+from talkabiz.whatsapp.engine import Attempt, Engine
+from talkabiz.whatsapp.pool import Pool
+from talkabiz.whatsapp.run import RunClosed
+
+log = structlog.get_logger(__name__)
+
+WATCH_SECONDS = 15.0
+ANSWER_SECONDS = 5.0
+SURE_AFTER = 2
+"""Rounds in a row in which the library says otherwise than we told; one may be a change whose event is on its way."""
+MOST_UNANSWERED = 2
+"""The library answers only after a dial that is under way: such questions may take so many threads of the pool."""
+
+
+class Watch:
+    """Asks one run after the other."""
+
+    def __init__(self, engine: Engine, pool: Pool, devices: Devices) -> None:
+        self._engine = engine
+        self._pool = pool
+        self._devices = devices
+        self._unanswered: set[Attempt] = set()
+
+    async def run(self, seconds: float = WATCH_SECONDS) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            self._engine.start_next()
+            for attempt in self._engine.all():
+                try:
+                    await self._look_at(attempt)
+                except Exception:
+                    log.exception("a session couldn't be looked at", klien_id=attempt.klien_id)
+
+    async def _look_at(self, attempt: Attempt) -> None:
+        before = attempt.told
+        differs = await self._find(attempt)
+        if differs is None or attempt.told is not before or attempt.muted:
+            attempt.doubts = 0
+            return
+        attempt.doubts += 1
+        if attempt.doubts >= SURE_AFTER:
+            self._engine.tell(attempt, differs)
+
+    async def _find(self, attempt: Attempt) -> i.Fact | None:
+        """What would have to be told, if it is still so in the next round."""
+        if attempt.told is not None:
+            is_up = await self._is_up(attempt)
+            if is_up is None or is_up == attempt.told:
+                return None
+            return i.Connected(attempt.name) if is_up else i.LinkLost(attempt.name)
+        if attempt.run and not attempt.pairing and not attempt.decided.is_set():
+            # Refused before its events began, a log-in ends without a word; but the library has emptied the store.
+            store = Path(attempt.store)
+            me = await self._pool.call(lambda: self._devices.read(store), seconds=ANSWER_SECONDS)
+            return None if me else i.LoggedOut(attempt.name, i.LogoutCause.LOGGED_OUT)
+        return None
+
+    async def _is_up(self, attempt: Attempt) -> bool | None:
+        """None: not known now. No answer in time is an answer: it dials, so the link isn't up."""
+        run = attempt.run
+        if run is None:
+            return None
+        if attempt in self._unanswered:
+            return False
+        if len(self._unanswered) >= MOST_UNANSWERED:
+            return None
+
+        def ask() -> bool:
+            self._unanswered.add(attempt)
+            try:
+                return run.is_up()
+            finally:
+                self._unanswered.discard(attempt)
+
+        try:
+            return await self._pool.call(ask, seconds=ANSWER_SECONDS)
+        except TimeoutError:
+            return False
+        except RunClosed:
+            return None

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from talkabiz.whatsapp import library
+from talkabiz.whatsapp.binding import Binding, load
+from talkabiz.whatsapp.devices import Devices
+from talkabiz.whatsapp.local import LocalWhatsApp
+from tests.sandbox.authority import certificates
+from tests.whatsapp.ear import Ear
+
+CERTIFICATES = certificates()
+load(ca_file=CERTIFICATES.ca_file)
+
+# Only now, for these load the library.
+from talkabiz.sandbox.noise import Authority  # noqa: E402
+from talkabiz.sandbox.tokens import Tokens, read_tokens  # noqa: E402
+from talkabiz.sandbox.world import Sandbox  # noqa: E402
+
+Open: TypeAlias = Callable[..., LocalWhatsApp]
+
+
+@pytest.fixture(scope="session")
+def binding() -> Binding:
+    root_key = Authority(CERTIFICATES.noise_root()).root_key
+    return load(ca_file=CERTIFICATES.ca_file, root_key=root_key)
+
+
+@pytest.fixture(scope="session")
+def tokens(binding: Binding) -> Tokens:
+    return read_tokens(library.regions())
+
+
+@pytest.fixture
+async def sandbox(tokens: Tokens) -> AsyncIterator[Sandbox]:
+    world = Sandbox(tokens, CERTIFICATES)
+    await world.start()
+    yield world
+    await world.stop()
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Path:
+    return tmp_path / "sessions"
+
+
+@pytest.fixture
+def ear() -> Ear:
+    return Ear()
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[list[tuple[LocalWhatsApp, Devices]]]:
+    edges: list[tuple[LocalWhatsApp, Devices]] = []
+    yield edges
+    await close_all(edges)
+
+
+async def close_all(edges: list[tuple[LocalWhatsApp, Devices]]) -> None:
+    while edges:
+        edge, devices = edges.pop()
+        await edge.shutdown(10)
+        devices.close()
+
+
+@pytest.fixture
+def open_edge(
+    binding: Binding, sandbox: Sandbox, sessions: Path, ear: Ear, opened: list[tuple[LocalWhatsApp, Devices]]
+) -> Open:
+    def open_(proxy_url: str | None = None, watch_seconds: float = 15.0) -> LocalWhatsApp:
+        devices = Devices.open(sessions)
+        edge = LocalWhatsApp(
+            binding,
+            devices,
+            proxy_url=proxy_url or sandbox.proxy_url,
+            loop=asyncio.get_running_loop(),
+            watch_seconds=watch_seconds,
+        )
+        edge.connect_facts(ear)
+        opened.append((edge, devices))
+        return edge
+
+    return open_
+
+
+@pytest.fixture
+def close_edge(opened: list[tuple[LocalWhatsApp, Devices]]) -> Callable[[], Awaitable[None]]:
+    """Shuts the edge down, as the process does at its end."""
+    return lambda: close_all(opened)
+
+
+@pytest.fixture
+async def edge(open_edge: Open) -> LocalWhatsApp:
+    return open_edge()
