@@ -31,7 +31,7 @@ REPLACED = Node("stream:error", {}, (Node("conflict", {"type": "replaced"}),))
 
 
 class Conversations:
-    """`links` are all that stand; `sessions` the devices that are logged in, one link each."""
+    """`links` are all that stand; `sessions` the devices that have logged in, one link each."""
 
     def __init__(self, accounts: Accounts, attempts: Attempts, faults: Faults) -> None:
         self.links: set[Link] = set()
@@ -50,6 +50,10 @@ class Conversations:
                 await self._log_in(link)
         finally:
             self.links.discard(link)
+
+    def online(self) -> list[Session]:
+        """Without those that were told to leave, though their link may still stand for a moment."""
+        return [session for session in self.sessions.values() if not session.parted]
 
     async def _pair(self, link: Link) -> None:
         link.swallows = lambda: self._faults.strike("silence") is not None
@@ -103,9 +107,9 @@ class Conversations:
     def _enter(self, session: Session) -> None:
         """A second login of the same device takes the place of the first, as on the real service."""
         earlier = self.sessions.get(session.device.jid)
-        self.sessions[session.device.jid] = session
-        if earlier:
+        if earlier and not earlier.parted:
             earlier.part(REPLACED)
+        self.sessions[session.device.jid] = session
         session.welcome()
         if self._faults.strike("replaced", session.account.number):
             session.part(REPLACED)

@@ -9,6 +9,8 @@ from typing import TypeAlias
 USER_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
 
+SHOWN_CHILDREN = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Jid:
@@ -72,7 +74,9 @@ class Node:
         """One line for the log: contents by their length, since they hold keys and messages."""
         attrs = "".join(f' {name}="{value}"' for name, value in self.attrs.items())
         if isinstance(self.content, tuple):
-            return f"<{self.tag}{attrs}>{''.join(map(str, self.content))}</{self.tag}>"
+            more = len(self.content) - SHOWN_CHILDREN
+            children = "".join(map(str, self.content[:SHOWN_CHILDREN])) + (f"... {more} more" if more > 0 else "")
+            return f"<{self.tag}{attrs}>{children}</{self.tag}>"
         if self.content is None:
             return f"<{self.tag}{attrs}/>"
         return f"<{self.tag}{attrs}>{len(self.data)} bytes</{self.tag}>"

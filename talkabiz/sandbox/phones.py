@@ -46,12 +46,7 @@ class Phones:
             attempt = self._attempts.find(code)
             device = account.new_device(code.noise_key, code.identity_key, attempt.platform)
             self._attempts.close(attempt)
-            try:
-                async with asyncio.timeout(within_seconds):
-                    await attempt.pair(account, device, self._secret(number, code.adv_secret))
-            except TimeoutError:
-                attempt.link.abort()
-                raise _silent() from None
+            await _pair(attempt, account, device, self._secret(number, code.adv_secret), within_seconds)
             self._accounts.link(account, device)
             self._dismiss(attempt, number)
         return device
@@ -63,6 +58,22 @@ class Phones:
         """After pairing the client is to come again, as the device it is now."""
         if not self._faults.strike("lost_515", number):
             attempt.link.part(_COME_AGAIN)
+
+
+async def _pair(attempt: Attempt, account: Account, device: Device, secret: bytes, within_seconds: float) -> None:
+    """A client that wasn't linked loses its connection, or it would wait for ever; one that refused may leave first."""
+    try:
+        async with asyncio.timeout(within_seconds):
+            await attempt.pair(account, device, secret)
+    except SandboxError:
+        attempt.link.part_soon()
+        raise
+    except TimeoutError:
+        attempt.link.abort()
+        raise _silent() from None
+    except asyncio.CancelledError:
+        attempt.link.abort()
+        raise
 
 
 def _silent() -> SandboxError:

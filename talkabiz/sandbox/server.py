@@ -70,6 +70,9 @@ class Server:
             await self._talk(link)
         except (WireError, OSError, EOFError, TimeoutError) as end:
             _log.debug("a connection ended: %r", end)
+        except asyncio.CancelledError:  # the server stops: no time for courtesies
+            writer.transport.abort()
+            raise
         except Exception:  # noqa: BLE001 - whatever it is, it ends this connection alone
             _log.exception("a connection ended by a fault of the sandbox")
         finally:

@@ -11,14 +11,14 @@ from talkabiz.sandbox.nodes import SERVER, USER_SERVER, Content, Jid, Node
 
 
 class Session:
-    """`unlink` is called when the device removes itself."""
+    """`parted`: it was told, or has said, that this is the end; nothing it says is heard any more."""
 
     def __init__(self, link: Link, account: Account, device: Device, accounts: Accounts) -> None:
         self.link = link
         self.account = account
         self.device = device
         self._accounts = accounts
-        self._parted = False
+        self.parted = False
 
     def welcome(self) -> None:
         """The client takes this for its login."""
@@ -27,7 +27,7 @@ class Session:
 
     def hear(self, node: Node) -> None:
         """Answers everything that waits for an answer. WireError for a node that lacks what its kind has to have."""
-        if self._parted:
+        if self.parted:
             return
         if node.tag == "iq" and node.text("type") in {"get", "set"}:
             topic = _ANSWERS.get((node.text("xmlns"), node.text("type"), node.children[0].tag if node.children else ""))
@@ -37,7 +37,7 @@ class Session:
 
     def part(self, last: Node) -> None:
         """The last thing it is told; nothing it says afterwards is heard."""
-        self._parted = True
+        self.parted = True
         self.link.part(last)
 
     def _reply(self, query: Node, content: Content) -> None:
@@ -93,7 +93,7 @@ class Session:
 
     def remove_itself(self, _query: Node) -> Content:
         """Log-out by the client: it gets its answer, then the link ends."""
-        self._parted = True
+        self.parted = True
         self._accounts.remove(self.account, self.device.id)
         self.link.part_soon()
         return None

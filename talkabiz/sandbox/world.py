@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from talkabiz.sandbox import memory
@@ -17,6 +18,8 @@ from talkabiz.sandbox.phones import Phones
 from talkabiz.sandbox.server import Server
 from talkabiz.sandbox.session import Session
 from talkabiz.sandbox.tokens import Tokens
+
+_log = logging.getLogger(__name__)
 
 _CUT_OFF = 0
 
@@ -60,7 +63,7 @@ class Sandbox:
 
     def online(self) -> list[Jid]:
         """The devices that are logged in."""
-        return list(self._conversations.sessions)
+        return [session.device.jid for session in self._conversations.online()]
 
     def describe(self, control_url: str) -> dict[str, str]:
         """What a program needs to use this sandbox, as `talkabiz sandbox --json` prints it."""
@@ -74,9 +77,9 @@ class Sandbox:
     def remove_device(self, number: str, device_id: int) -> None:
         """As in the phone's list of linked devices. SandboxError `not_found`."""
         device = self._accounts.remove(self._accounts.get(number), device_id)
-        session = self._conversations.sessions.pop(device.jid, None)
-        if session:
-            session.part(DEVICE_REMOVED)
+        for session in self._conversations.online():
+            if session.device is device:
+                session.part(DEVICE_REMOVED)
 
     def inject(
         self, name: str, number: str | None = None, count: int | None = None, seconds: float | None = None
@@ -99,7 +102,7 @@ class Sandbox:
             for link in links:
                 link.abort()
             return
-        for session in list(self._conversations.sessions.values()):
+        for session in self._conversations.online():
             if fault.number in (None, session.account.number):
                 fault.hit += 1
                 self._end(session, fault.name)
@@ -118,5 +121,9 @@ class Sandbox:
         return 503 if self.faults.strike("http_503") else None
 
     def _remember(self) -> None:
-        if self._state_file:
+        if self._state_file is None:
+            return
+        try:
             memory.save(self._state_file, self._accounts.all())
+        except OSError:
+            _log.exception("phones and devices couldn't be written to %s; they end with this process", self._state_file)

@@ -12,20 +12,26 @@ from tests.sandbox.authority import certificates
 CERTIFICATES = certificates()
 
 # Only now, for these load the library.
-import neonize  # noqa: E402, F401
-
+from talkabiz.sandbox.codec import Codec  # noqa: E402
 from talkabiz.sandbox.tokens import Tokens, read_tokens  # noqa: E402
 from talkabiz.sandbox.world import Sandbox  # noqa: E402
 from talkabiz.whatsapp import library as mapped  # noqa: E402
 from tests.sandbox.client import Client, Library  # noqa: E402
+from tests.sandbox.wire import WireClient  # noqa: E402
 
 NewClient: TypeAlias = Callable[..., Client]
+NewWire: TypeAlias = Callable[[], WireClient]
 _names = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def tokens() -> Tokens:
     return read_tokens(mapped.regions())
+
+
+@pytest.fixture(scope="session")
+def codec(tokens: Tokens) -> Codec:
+    return Codec(tokens)
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +63,18 @@ async def new_client(library: Library, sandbox: Sandbox, tmp_path: Path) -> Asyn
     yield make
     for client in clients:
         library.forget(client)
+
+
+@pytest.fixture
+def new_wire(sandbox: Sandbox, codec: Codec) -> Iterator[NewWire]:
+    """Makes clients that aren't the library, for what the library never says."""
+    clients: list[WireClient] = []
+
+    def make() -> WireClient:
+        client = WireClient(sandbox.proxy_url, sandbox.ca_file, codec)
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.close()

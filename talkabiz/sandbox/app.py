@@ -1,0 +1,68 @@
+"""The control API as an application of its own, for `talkabiz sandbox`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from hypercorn.asyncio import serve as serve_http
+from hypercorn.config import Config
+from quart import Quart, Response
+from werkzeug.exceptions import HTTPException
+
+from talkabiz.sandbox.errors import SandboxError
+from talkabiz.sandbox.panel import blueprint, problem
+from talkabiz.sandbox.world import Sandbox
+
+CLOSING_SECONDS = 1  # for requests that run, once it is told to stop
+
+_SENTENCES = {
+    404: ("not_found", "Tidak ada alamat seperti itu.", "There is no such address."),
+    405: ("method_not_allowed", "Alamat ini tidak menerima metode itu.", "This address doesn't take that method."),
+    413: ("too_large", "Isi permintaan terlalu besar.", "The request's body is too large."),
+}
+
+
+def create_control_app(sandbox: Sandbox) -> Quart:
+    app = Quart(__name__, static_folder=None)
+    app.register_blueprint(blueprint(sandbox))
+    app.register_error_handler(HTTPException, _http_problem)
+    return app
+
+
+async def serve(
+    sandbox: Sandbox, host: str, port: int, *, stopping: asyncio.Event, started: Callable[[str], None]
+) -> None:
+    """Serves the control API until `stopping` is set; `started` gets its address. Port 0: a free one.
+
+    The caller starts and stops the sandbox itself. OSError if the port can't be had.
+    """
+    listener = _listen(host, port)
+    number = listener.getsockname()[1]
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.accesslog = None
+    config.errorlog = None
+    config.graceful_timeout = CLOSING_SECONDS
+    started(f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}")
+    await serve_http(create_control_app(sandbox), config, shutdown_trigger=stopping.wait)
+
+
+def _http_problem(error: HTTPException) -> Response:
+    status = error.code or 500
+    code, id_, en = _SENTENCES.get(status, ("http_error", f"Permintaan ditolak ({status}).", f"Refused ({status})."))
+    return problem(SandboxError(code, id_, en, status))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.listen()
+    return listener
