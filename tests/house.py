@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+
+from tests.source import at, calls, imports, modules, name_of, python, tracked, tree
 
 Rule = Callable[[Path], list[str]]
 
@@ -65,10 +65,10 @@ def _limit(name: str) -> int:
 
 
 def _sizes(root: Path) -> Iterator[tuple[str, int]]:
-    for path in [*_modules(root), *(p for p in (root / "static").rglob("*.js") if "vendor" not in p.parts)]:
+    for path in [*modules(root), *(p for p in (root / "static").rglob("*.js") if "vendor" not in p.parts)]:
         yield str(path.relative_to(root)), len(path.read_text().splitlines())
-    for path in _modules(root):
-        for node in ast.walk(_tree(path)):
+    for path in modules(root):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield f"{path.relative_to(root)}:{node.name}", _lines(node)
 
@@ -85,18 +85,27 @@ def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def imports_out_of_place(root: Path) -> list[str]:
     faults = []
-    for path, line, module in _imports(root):
+    for path, line, module in imports(root):
         place = str(path.relative_to(root / "talkabiz"))
         importers = IMPORTERS.get(module.partition(".")[0])
         if importers and not place.startswith(importers):
-            faults.append(f"{_at(root, path, line)} imports {module}")
+            faults.append(f"{at(root, path, line)} imports {module}")
         elif importers and place.startswith("sandbox/") and _beyond_the_sandbox(module):
-            faults.append(f"{_at(root, path, line)} imports {module}: the sandbox may know {SANDBOX_MAY_IMPORT}")
+            faults.append(f"{at(root, path, line)} imports {module}: the sandbox may know {SANDBOX_MAY_IMPORT}")
     return faults
 
 
 def _beyond_the_sandbox(module: str) -> bool:
     return module.partition(".")[0] == "neonize" and not module.startswith(SANDBOX_MAY_IMPORT)
+
+
+def imports_that_no_contract_sees(root: Path) -> list[str]:
+    """Dynamic ones. The whatsapp room needs them, to load a library with care."""
+    return [
+        f"{at(root, path, call.lineno)} imports dynamically"
+        for path, call in calls(root)
+        if name_of(call) in {"import_module", "__import__"} and (root / "talkabiz" / "whatsapp") not in path.parents
+    ]
 
 
 def undeclared_imports(root: Path) -> list[str]:
@@ -105,20 +114,20 @@ def undeclared_imports(root: Path) -> list[str]:
     declared = {_distribution(wish) for wish in project["dependencies"]}
     brought_by = packages_distributions()
     faults = []
-    for path, line, module in _imports(root):
+    for path, line, module in imports(root):
         package = module.partition(".")[0]
         known = package in sys.stdlib_module_names or package == "talkabiz"
         if not known and not declared & {name.lower() for name in brought_by.get(package, [])}:
-            faults.append(f"{_at(root, path, line)} imports {package}, which pyproject.toml doesn't ask for")
+            faults.append(f"{at(root, path, line)} imports {package}, which pyproject.toml doesn't ask for")
     return faults
 
 
 def emits_outside_the_relay(root: Path) -> list[str]:
     """Whatever reaches a browser passes one place. (The CLI is a client: what it emits goes to the server.)"""
     return [
-        f"{_at(root, path, call.lineno)} emits"
-        for path, call in _calls(root)
-        if _name(call) == "emit"
+        f"{at(root, path, call.lineno)} emits"
+        for path, call in calls(root)
+        if name_of(call) == "emit"
         and path.relative_to(root / "talkabiz").as_posix() not in {"realtime/relay.py", "cli.py"}
     ]
 
@@ -126,36 +135,38 @@ def emits_outside_the_relay(root: Path) -> list[str]:
 def clocks_in_the_domain(root: Path) -> list[str]:
     """Time is an argument there."""
     return [
-        f"{_at(root, path, call.lineno)} asks for the time"
-        for path, call in _calls(root)
-        if _name(call) in {"now", "today", "utcnow"} and (root / "talkabiz" / "domain") in path.parents
+        f"{at(root, path, call.lineno)} asks for the time"
+        for path, call in calls(root)
+        if name_of(call) in {"now", "today", "utcnow"} and (root / "talkabiz" / "domain") in path.parents
     ]
 
 
 def uses_of_the_default_executor(root: Path) -> list[str]:
     """Six threads on two cores, and the library's calls would take them all."""
     return [
-        f"{_at(root, path, call.lineno)} uses the loop's default executor"
-        for path, call in _calls(root)
-        if _name(call) == "to_thread"
-        or (_name(call) == "run_in_executor" and isinstance(call.args[0], ast.Constant) and call.args[0].value is None)
+        f"{at(root, path, call.lineno)} uses the loop's default executor"
+        for path, call in calls(root)
+        if name_of(call) == "to_thread"
+        or (
+            name_of(call) == "run_in_executor" and isinstance(call.args[0], ast.Constant) and call.args[0].value is None
+        )
     ]
 
 
 def objects_made_by_an_import(root: Path) -> list[str]:
     """No application, server, client, queue or settings at module level: bootstrap makes them, each with an owner."""
     faults = []
-    for path in _modules(root):
-        for statement in _tree(path).body:
+    for path in modules(root):
+        for statement in tree(path).body:
             if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr):
-                made = [call for call in ast.walk(statement) if isinstance(call, ast.Call) and _name(call) in HOLDERS]
-                faults += [f"{_at(root, path, call.lineno)} makes a {_name(call)} when imported" for call in made]
+                made = [call for call in ast.walk(statement) if isinstance(call, ast.Call) and name_of(call) in HOLDERS]
+                faults += [f"{at(root, path, call.lineno)} makes a {name_of(call)} when imported" for call in made]
     return faults
 
 
 def vague_names(root: Path) -> list[str]:
     return [
-        f"{path.relative_to(root)} says nothing" for path in _modules(root) if VAGUE_NAMES & set(path.stem.split("_"))
+        f"{path.relative_to(root)} says nothing" for path in modules(root) if VAGUE_NAMES & set(path.stem.split("_"))
     ]
 
 
@@ -164,14 +175,14 @@ def broken_import_contracts(root: Path) -> list[str]:
     program = (
         "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(sys.argv[1], cache_dir=None))"
     )
-    done = _python(root, program, str(ROOT / "pyproject.toml"))
+    done = python(root, program, str(ROOT / "pyproject.toml"))
     return [] if done.returncode == 0 else (done.stdout + done.stderr).splitlines()
 
 
 def go_library_loaded_by(module: str, root: Path) -> list[str]:
     """The command line answers at once, and the supervisor stays small: neither loads 64 MB of library."""
     program = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*sys.modules, sep='\\n')"
-    done = _python(root, program, module)
+    done = python(root, program, module)
     if done.returncode != 0:
         return [done.stderr]
     return [f"importing {module} loads {name}" for name in ("neonize", "magic") if name in done.stdout.split()]
@@ -183,10 +194,10 @@ def go_library_loaded_by(module: str, root: Path) -> list[str]:
 def traces_of_a_machine(root: Path) -> list[str]:
     """Paths of a machine, and hosts of package registries: both belong to whoever runs it, not to the project."""
     faults = []
-    for path in _tracked(root):
+    for path in tracked(root):
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             if found := _MACHINE_PATH.search(line) or _REGISTRY_HOST.search(line):
-                faults.append(f"{_at(root, path, number)} names {found[0]}")
+                faults.append(f"{at(root, path, number)} names {found[0]}")
     return faults
 
 
@@ -195,7 +206,7 @@ def remote_assets(root: Path) -> list[str]:
     folders = (root / "templates", root / "static")
     pages = [p for folder in folders for p in folder.rglob("*.*") if p.suffix in {".css", ".html", ".js", ".svg"}]
     return [
-        f"{_at(root, path, number)} loads from elsewhere"
+        f"{at(root, path, number)} loads from elsewhere"
         for path in pages
         if "vendor" not in path.parts
         for number, line in enumerate(path.read_text().splitlines(), 1)
@@ -206,9 +217,9 @@ def remote_assets(root: Path) -> list[str]:
 def skipped_tests(root: Path) -> list[str]:
     skips = {"importorskip", "skip", "skipif", "xfail"}
     return [
-        f"{_at(root, path, node.lineno)} skips"
+        f"{at(root, path, node.lineno)} skips"
         for path in sorted((root / "tests").rglob("*.py"))
-        for node in ast.walk(_tree(path))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute) and node.attr in skips
     ]
 
@@ -241,55 +252,3 @@ def gaps_in_the_locks(root: Path) -> list[str]:
 def _distribution(wish: str) -> str:
     """The package of a requirement: `python-socketio` of `python-socketio[asyncio-client]>=5.18`."""
     return re.split(r"[\[<>=!~ ;]", wish)[0].lower()
-
-
-# ── reading a tree ──
-
-
-def _modules(root: Path) -> list[Path]:
-    return sorted((root / "talkabiz").rglob("*.py"))
-
-
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(), str(path))
-
-
-def _calls(root: Path) -> Iterator[tuple[Path, ast.Call]]:
-    for path in _modules(root):
-        yield from ((path, node) for node in ast.walk(_tree(path)) if isinstance(node, ast.Call))
-
-
-def _imports(root: Path) -> Iterator[tuple[Path, int, str]]:
-    """Each imported name with its module, so that `from neonize import proto` is `neonize.proto`."""
-    for path in _modules(root):
-        for node in ast.walk(_tree(path)):
-            if isinstance(node, ast.Import):
-                yield from ((path, node.lineno, alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                yield from ((path, node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
-
-
-def _name(call: ast.Call) -> str:
-    match call.func:
-        case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name
-        case _:
-            return ""
-
-
-def _at(root: Path, path: Path, line: int) -> str:
-    return f"{path.relative_to(root)}:{line}"
-
-
-def _tracked(root: Path) -> list[Path]:
-    """What git tracks; in a tree without git, every file."""
-    if not (root / ".git").exists():
-        return [path for path in root.rglob("*") if path.is_file()]
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True).stdout
-    return [root / name for name in names.split("\0") if name and (root / name).is_file()]
-
-
-def _python(root: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(root), "COLUMNS": "400"}
-    command = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
