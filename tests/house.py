@@ -53,8 +53,7 @@ _REMOTE_ASSET = re.compile(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|(?:from|im
 
 def oversized(root: Path) -> list[str]:
     """Modules and functions over budget, and allowances that nothing needs any more."""
-    sizes = dict(_sizes(root))
-    over = {name: lines for name, lines in sizes.items() if lines > _limit(name)}
+    over = {name: lines for name, lines in _sizes(root) if lines > _limit(name)}
     return [
         f"{name}: {lines} lines, {_limit(name)} at most" for name, lines in over.items() if name not in MAY_BE_LONG
     ] + [f"{name}: is allowed to be long and isn't" for name in MAY_BE_LONG if name not in over and root == ROOT]

@@ -46,9 +46,10 @@ def at(root: Path, path: Path, line: int) -> str:
 
 
 def tracked(root: Path) -> list[Path]:
-    """What git tracks; in a tree without git, every file."""
+    """What git tracks; in a tree without git, what the build didn't make."""
     if not (root / ".git").exists():
-        return [path for path in root.rglob("*") if path.is_file()]
+        made = {".venv", "build", "vendor"}
+        return [path for path in root.rglob("*") if path.is_file() and not made & set(path.parts)]
     names = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True).stdout
     return [root / name for name in names.split("\0") if name and (root / name).is_file()]
 
