@@ -99,7 +99,8 @@ def divert_stdout() -> None:
     while the process dies, so a filter in this process would lose the one text that an operator needs. Whoever reads
     that descriptor from outside, as the supervisor does, can drop the line.
     """
-    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # unbuffered, the one is the other
     if not isinstance(raw, io.FileIO) or raw.fileno() != 1:
         return  # done already, or somebody else has put another stream there
     sys.stdout.flush()

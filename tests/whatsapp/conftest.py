@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -45,8 +46,11 @@ async def sandbox(tokens: Tokens) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def sessions(tmp_path: Path) -> Path:
-    return tmp_path / "sessions"
+def sessions(tmp_path: Path) -> Iterator[Path]:
+    """In memory where that can be had: a pairing writes 800 keys, and waits for a disk after each."""
+    memory = Path("/dev/shm")  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="talkabiz-test-", dir=memory if memory.is_dir() else tmp_path) as directory:
+        yield Path(directory) / "sessions"
 
 
 @pytest.fixture

@@ -14,6 +14,13 @@ DEADLINE_SECONDS = 30.0
 F = TypeVar("F", bound=i.Fact)
 
 
+async def until(look: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> None:
+    """For figures, which tell nobody when they change."""
+    async with asyncio.timeout(seconds):
+        while not look():
+            await asyncio.sleep(0.02)
+
+
 def fresh_attempt() -> str:
     return str(ULID())
 
@@ -46,3 +53,6 @@ class Ear:
         except TimeoutError:
             raise TimeoutError(f"only this came: {self.heard}") from None
         return found
+
+    def kinds(self, attempt: str) -> list[type[i.Fact]]:
+        return [type(fact) for fact in self.of(attempt)]
