@@ -7,22 +7,19 @@ and 100 MB with it.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from talkabiz import log
 from talkabiz.assets import static_dir, templates_dir
 from talkabiz.config import Settings
-from talkabiz.domain.errors import Sentence, TalkabizError
 from talkabiz.domain.limits import Limits
+from talkabiz.process import SystemClock, listen, stop_signal
 from talkabiz.services.access import Access
 from talkabiz.services.desk import Desk
 from talkabiz.services.health import Health
@@ -38,6 +35,8 @@ if TYPE_CHECKING:
 
     from talkabiz.realtime.rooms import Rooms
     from talkabiz.sandbox.world import Sandbox
+    from talkabiz.whatsapp.binding import Binding
+    from talkabiz.whatsapp.devices import Devices
 
 Announce = Callable[[str], None]
 
@@ -45,22 +44,17 @@ SHUTDOWN_SECONDS = 5.0
 """How long sessions may take to close; what hasn't by then ends with the process."""
 
 
-class PortTaken(TalkabizError):
-    code = "port_taken"
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
+LONGEST_LAG_SECONDS = 10.0
+"""An event of the library that has waited for longer than this means that the engine is down."""
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
-    """How WhatsApp is reached: directly (all None), or a loopback one by a proxy that shows its own CA and root key."""
+class Reach:
+    """How WhatsApp is reached: the loaded library, the proxy on the way (None: none), the sandbox behind it."""
 
+    library: Binding
     proxy_url: str | None = None
-    ca_file: Path | None = None
-    root_key: bytes | None = None
+    sandbox: Sandbox | None = None
 
 
 # --- the whole house --------------------------------------------------------------------------------------------------
@@ -76,12 +70,13 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce) -> int
     from hypercorn.config import Config
 
     log.configure(settings.log_format, settings.log_level)
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     port: int = listener.getsockname()[1]
     async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(_sandbox(settings.sessions_dir / ".sandbox")) if sandbox else None
+        folder = stack.enter_context(_sessions_folder(settings))
+        reach = await stack.enter_async_context(_reach(settings, sandbox=sandbox))
         rooms = _rooms()
-        desk = await stack.enter_async_context(_desk(settings, _network(settings, world), rooms))
+        desk = await stack.enter_async_context(_desk(settings, folder, reach, rooms))
         await _welcome(desk, settings.public_url(port), announce)
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]
@@ -92,10 +87,9 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce) -> int
             port=port,
             rooms=rooms,
             open_house=lambda: _as_it_is(desk),
-            world=world,
-            sessions=desk.sessions,
+            panel=_panel(reach, desk.sessions),
         )
-        await serve_asgi(app, config, shutdown_trigger=_stop_signal().wait)
+        await serve_asgi(app, config, shutdown_trigger=stop_signal().wait)
     return 0
 
 
@@ -110,9 +104,10 @@ def create_app(settings: Settings | None = None) -> ASGIFramework:
 
     @asynccontextmanager
     async def open_house() -> AsyncIterator[Desk]:
-        async with _desk(chosen, _network(chosen, None), rooms) as desk:
-            await _welcome(desk, chosen.public_url(chosen.port), lambda line: print(line, flush=True))  # noqa: T201
-            yield desk
+        with _sessions_folder(chosen) as folder:
+            async with _reach(chosen, sandbox=False) as reach, _desk(chosen, folder, reach, rooms) as desk:
+                await _welcome(desk, chosen.public_url(chosen.port), lambda line: print(line, flush=True))  # noqa: T201
+                yield desk
 
     return _assemble(chosen, port=chosen.port, rooms=rooms, open_house=open_house)
 
@@ -123,8 +118,7 @@ def _assemble(
     port: int,
     rooms: Rooms,
     open_house: Callable[[], AbstractAsyncContextManager[Desk]],
-    world: Sandbox | None = None,
-    sessions: Sessions | None = None,
+    panel: Any = None,
 ) -> ASGIFramework:
     from talkabiz.realtime.server import create_server
     from talkabiz.web.app import create_app as create_web
@@ -144,26 +138,22 @@ def _assemble(
         language=settings.language,
         static_dir=static_dir(),
         templates_dir=templates_dir(),
-        sandbox=world is not None,
+        sandbox=panel is not None,
     )
-    if world and sessions:
-        from talkabiz.sandbox.panel import blueprint
-
-        web.register_blueprint(blueprint(world, klien_of=sessions.klien_of_device))
+    if panel:
+        web.register_blueprint(panel)
     return realtime.wrap(web)
 
 
 @asynccontextmanager
-async def _desk(settings: Settings, network: Network, rooms: Rooms) -> AsyncIterator[Desk]:
+async def _desk(settings: Settings, folder: Devices, reach: Reach, rooms: Rooms) -> AsyncIterator[Desk]:
     """Everything behind the edges that talk to people, started; stopped in reverse."""
-    from talkabiz.whatsapp import binding, devices, local
+    from talkabiz.whatsapp.local import LocalWhatsApp
 
     async with AsyncExitStack() as stack:
-        folder = devices.open_devices(settings.sessions_dir)
-        stack.callback(folder.close)
         await stack.enter_async_context(open_database(settings))
-        library = binding.load(ca_file=network.ca_file, root_key=network.root_key)
-        whatsapp = local.LocalWhatsApp(library, folder, proxy_url=network.proxy_url)
+        loop = asyncio.get_running_loop()
+        whatsapp = LocalWhatsApp(reach.library, folder, proxy_url=reach.proxy_url, loop=loop)
         stack.push_async_callback(whatsapp.shutdown, SHUTDOWN_SECONDS)
         painter = Painter()
         stack.callback(painter.close)
@@ -171,7 +161,8 @@ async def _desk(settings: Settings, network: Network, rooms: Rooms) -> AsyncIter
         sessions = Sessions(Surroundings(whatsapp, rooms, journal, painter, clock, _limits(settings)))
         stack.push_async_callback(sessions.release)
         access = Access(clock, settings.api_key)
-        yield Desk(sessions, Kliens(sessions), access, journal, Health(sessions, lambda: whatsapp.is_alive))
+        health = Health(sessions, lambda: whatsapp.lag_seconds < LONGEST_LAG_SECONDS)
+        yield Desk(sessions, Kliens(sessions), access, journal, health)
 
 
 @asynccontextmanager
@@ -205,38 +196,55 @@ async def serve_sandbox(port: int, announce: Callable[[dict[str, str]], None]) -
 
     log.configure("console", "warning")
     with tempfile.TemporaryDirectory(prefix="talkabiz-sandbox-") as directory:
-        async with _sandbox(Path(directory)) as world:
-
-            def started(control_url: str) -> None:
-                announce(world.describe(control_url))
-
-            await app.serve(world, "127.0.0.1", port, stopping=_stop_signal(), started=started)
+        async with _sandbox(Path(directory)) as (_, world):
+            told = partial(_describe, world, announce)
+            await app.serve(world, "127.0.0.1", port, stopping=stop_signal(), started=told)
     return 0
 
 
+def _describe(world: Sandbox, announce: Callable[[dict[str, str]], None], control_url: str) -> None:
+    announce(world.describe(control_url))
+
+
 @asynccontextmanager
-async def _sandbox(directory: Path) -> AsyncIterator[Sandbox]:
+async def _sandbox(directory: Path) -> AsyncIterator[tuple[Binding, Sandbox]]:
+    """The library reads which authority it trusts as it is loaded: first the certificates, then it, then the server."""
     from talkabiz.sandbox.certificates import Certificates
     from talkabiz.sandbox.tokens import read_tokens
     from talkabiz.whatsapp import binding, library
 
     certificates = Certificates.create(directory)
-    binding.load(ca_file=certificates.ca_file, root_key=None)
+    loaded = binding.load(ca_file=certificates.ca_file)
     from talkabiz.sandbox.world import Sandbox
 
     world = Sandbox(read_tokens(library.regions()), certificates, state_file=directory / "state.json")
     await world.start()
     try:
-        yield world
+        yield loaded, world
     finally:
         await world.stop()
 
 
-def _network(settings: Settings, world: Sandbox | None) -> Network:
-    if world:
-        return Network(world.proxy_url, world.ca_file, bytes.fromhex(world.root_key))
-    root_key = bytes.fromhex(settings.wa_root_key) if settings.wa_root_key else None
-    return Network(settings.wa_proxy_url, settings.wa_ca_file, root_key)
+@asynccontextmanager
+async def _reach(settings: Settings, *, sandbox: bool) -> AsyncIterator[Reach]:
+    from talkabiz.whatsapp import binding, library
+
+    if not sandbox:
+        root_key = bytes.fromhex(settings.wa_root_key) if settings.wa_root_key else None
+        yield Reach(binding.load(ca_file=settings.wa_ca_file, root_key=root_key), settings.wa_proxy_url)
+        return
+    async with _sandbox(settings.sessions_dir / ".sandbox") as (loaded, world):
+        library.swap_root_key(bytes.fromhex(world.root_key))
+        yield Reach(loaded, world.proxy_url, world)
+
+
+def _panel(reach: Reach, sessions: Sessions) -> Any:
+    """The control paths of the sandbox; without one, none of it is imported and no path exists."""
+    if reach.sandbox is None:
+        return None
+    from talkabiz.sandbox.panel import blueprint
+
+    return blueprint(reach.sandbox, klien_of=sessions.klien_of_device)
 
 
 # --- small things -----------------------------------------------------------------------------------------------------
@@ -250,39 +258,22 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
+@contextmanager
+def _sessions_folder(settings: Settings) -> Iterator[Devices]:
+    """sessions/, checked, and locked for as long as this process lives."""
+    from talkabiz.whatsapp.devices import Devices
+
+    folder = Devices.open(settings.sessions_dir)
+    try:
+        yield folder
+    finally:
+        folder.close()
+
+
 def _rooms() -> Rooms:
     from talkabiz.realtime.rooms import Rooms
 
     return Rooms()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """The listening socket, bound before anything else starts, so that a taken port costs nothing."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(1024)
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        raise PortTaken(
-            Sentence(
-                f"Tidak dapat memakai {host}:{port} ({why}). Pilih port lain dengan --port.",
-                f"Can't listen on {host}:{port} ({why}). Choose another port with --port.",
-            )
-        ) from error
-    listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
-    return listener
-
-
-def _stop_signal() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopping.set)
-    return stopping
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from talkabiz import __version__, bootstrap
 from talkabiz.config import Settings
 from talkabiz.domain.errors import TalkabizError
 from talkabiz.domain.klien import parse_name
+from talkabiz.process import SystemClock
 from talkabiz.services.access import Access
 from talkabiz.services.sessions import overview
 from talkabiz.store import database, kliens
@@ -100,7 +101,7 @@ def migrate(as_json: AsJson = False) -> None:
 def login_link(as_json: AsJson = False) -> None:
     """Print a one-time link that logs an operator in. It is good for 15 minutes."""
     settings = _settings()
-    token = _with_database(settings, Access(bootstrap.SystemClock()).make_login_link)
+    token = _with_database(settings, Access(SystemClock()).make_login_link)
     url = f"{settings.public_url(settings.port)}/login/{token}"
     _say(json.dumps({"url": url}) if as_json else f"login: {url}")
 
@@ -188,6 +189,7 @@ class _Link:
             _complain("The server doesn't accept this key." if refused else f"No server answers at {url}.")
             return EXIT_FAILED if refused else EXIT_NO_SERVER
         try:
+            answer: dict[str, Any] = {}
             for command in ("subscribe", "start"):
                 answer = await client.call(command, {"klien_id": self._klien_id})
                 if "error" in answer:

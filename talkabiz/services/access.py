@@ -103,6 +103,10 @@ class Access:
         row = await keys.find_login(token_hash(login), self._clock.now())
         return Principal(Kind.OPERATOR, row.id) if row else None
 
+    async def has_anybody_logged_in(self) -> bool:
+        """Whether a login link has ever been used."""
+        return await keys.any_login()
+
     async def log_out(self, login: str) -> None:
         await keys.end_login(token_hash(login), self._clock.now())
 

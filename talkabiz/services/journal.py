@@ -7,7 +7,7 @@ once; a slow look at the table is the net under that, for rows that another proc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 from talkabiz.domain.events import Event
@@ -31,7 +31,7 @@ class Journal:
         """The klien's durable events after `seq`, oldest first, and whether older ones than kept were asked for."""
         return await events.since(klien_id, seq, limit)
 
-    async def reader(self) -> AsyncIterator[Event]:
+    async def reader(self) -> AsyncGenerator[Event, None]:
         """Every event from now on, once each, a klien's own in order; passing ones too."""
         queue: asyncio.Queue[Event] = asyncio.Queue()
         self._queues.add(queue)

@@ -17,6 +17,7 @@ import structlog
 from ulid import ULID
 
 from talkabiz.domain import inputs as i
+from talkabiz.domain.errors import Starting
 from talkabiz.domain.events import Event, stored
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.session import decide, is_transition, next_alarm
@@ -26,6 +27,7 @@ from talkabiz.services.painting import Painter, Painting
 from talkabiz.services.ports import Clock, Watchers, WhatsApp
 from talkabiz.services.snapshot import EVENT_TYPES, Snapshot, make_snapshot
 from talkabiz.store import database, events, sessions
+from talkabiz.store.errors import StoreError
 
 STORE_RETRY_SECONDS = 1.0
 
@@ -101,8 +103,18 @@ class Runner:
 
     async def run(self) -> None:
         """Work until cancelled. An input that can't be stored isn't lost: the database is tried again until it can."""
-        while True:
-            await self._handle_safely(await self._next())
+        try:
+            while True:
+                await self._handle_safely(await self._next())
+        finally:
+            self._turn_away()
+
+    def _turn_away(self) -> None:
+        """At the end nobody may be left waiting for an answer."""
+        while not self._inbox.empty():
+            answer = self._inbox.get_nowait().answer
+            if answer and not answer.done():
+                answer.set_exception(Starting())
 
     async def _next(self) -> _Letter:
         """The next input: out of the inbox, or the alarm that is due before it."""
@@ -131,7 +143,7 @@ class Runner:
         while True:
             try:
                 return await self._handle(letter)
-            except database.StoreError:
+            except StoreError:
                 if letter.answer:
                     raise
                 self._log.exception("input_waits_for_store", input=type(letter.what).__name__)

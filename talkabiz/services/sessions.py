@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from talkabiz.domain import inputs as i
-from talkabiz.domain.errors import NotFound, QrRequestTimeout, Unreachable
+from talkabiz.domain.errors import NotFound, QrRequestTimeout, Starting, Unreachable
 from talkabiz.domain.ids import parse_jid
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.states import Reason, Session, Status
@@ -31,6 +31,7 @@ class Sessions:
         self._runners: dict[int, Runner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._loading = asyncio.Lock()
+        self._is_open = True
         surroundings.whatsapp.connect_facts(self._deliver)
 
     # --- wishes -------------------------------------------------------------------------------------------------------
@@ -142,15 +143,19 @@ class Sessions:
         log.info("sessions_restoring", count=len(waiting))
 
     async def release(self) -> None:
-        """At the end: tell that nobody holds a link any more, then end the tasks."""
+        """At the end: tell that nobody holds a link any more, then end the tasks. New wishes are turned away."""
+        self._is_open = False
         released = await asyncio.gather(
             *(runner.ask(i.HolderGone(fresh_attempt())) for runner in self._runners.values()), return_exceptions=True
         )
         for failure in filter(lambda result: isinstance(result, BaseException), released):
             log.error("session_not_released", error=str(failure))
-        for task in self._tasks.values():
+        tasks = list(self._tasks.values())
+        self._runners.clear()
+        self._tasks.clear()
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # --- runners ------------------------------------------------------------------------------------------------------
 
@@ -171,6 +176,8 @@ class Sessions:
             await runner.ask(i.HolderGone(fresh_attempt()))
 
     async def _runner(self, klien_id: int) -> Runner:
+        if not self._is_open:
+            raise Starting
         if runner := self._runners.get(klien_id):
             return runner
         async with self._loading:

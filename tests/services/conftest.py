@@ -51,6 +51,10 @@ class Bench:
     async def reach(self, klien_id: int, status: str) -> Event:
         return await self.wait_for(lambda event: event.klien_id == klien_id and event.data["status"] == status)
 
+    async def catch_up(self, klien_id: int) -> None:
+        """Wait until everything said so far has been handled; pressing refresh changes nothing while it runs."""
+        await self.sessions.refresh(klien_id)
+
     async def link(self, klien_id: int, phone: str = "628123456789") -> None:
         """All the way to connected."""
         await self.sessions.start(klien_id)

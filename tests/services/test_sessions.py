@@ -16,6 +16,7 @@ from talkabiz.domain.limits import Limits
 from talkabiz.domain.states import Status
 from talkabiz.services.ports import StoredDevice
 from talkabiz.store import database, events, kliens, sessions
+from talkabiz.store.errors import StoreError
 from tests.fakes import QR_TEXT
 from tests.services.conftest import Bench, open_bench
 
@@ -155,6 +156,7 @@ async def test_without_a_route_the_call_and_the_state_say_so(bench: Bench, klien
 async def test_no_code_in_time_is_an_error_and_the_attempt_is_closed(bench: Bench, klien_id: int) -> None:
     await bench.sessions.start(klien_id)
     bench.whatsapp.enter(klien_id)
+    await bench.catch_up(klien_id)
     bench.clock.advance(10.1)
     bench.whatsapp.say(klien_id, i.LinkLost(bench.whatsapp.attempts[klien_id]))  # only wakes the runner
 
@@ -335,7 +337,7 @@ async def test_a_fact_waits_for_the_database_and_is_not_lost(
 
     def failing_at_first() -> object:
         if next(failures, None) is not None:
-            raise database.StoreError
+            raise StoreError
         return real()
 
     monkeypatch.setattr("talkabiz.services.runner.database.transaction", failing_at_first)
@@ -349,10 +351,10 @@ async def test_a_wish_that_cannot_be_stored_fails_and_changes_nothing(
     bench: Bench, klien_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing() -> object:
-        raise database.StoreError
+        raise StoreError
 
     monkeypatch.setattr("talkabiz.services.runner.database.transaction", failing)
-    with pytest.raises(database.StoreError):
+    with pytest.raises(StoreError):
         await bench.sessions.start(klien_id)
 
     assert (await bench.sessions.live(klien_id))["status"] == "disconnected"
