@@ -7,6 +7,7 @@ and 100 MB with it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
@@ -81,6 +82,7 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce) -> int
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]
         config.graceful_timeout = 1.0
+        config.errorlog = logging.getLogger("hypercorn.error")
         config.include_server_header = False
         app = _assemble(
             settings,
@@ -192,11 +194,11 @@ async def _welcome(desk: Desk, base_url: str, announce: Announce) -> None:
 
 async def serve_sandbox(port: int, announce: Callable[[dict[str, str]], None]) -> int:
     """Run the loopback WhatsApp alone until SIGTERM or SIGINT."""
-    from talkabiz.sandbox import app
-
     log.configure("console", "warning")
     with tempfile.TemporaryDirectory(prefix="talkabiz-sandbox-") as directory:
         async with _sandbox(Path(directory)) as (_, world):
+            from talkabiz.sandbox import app  # loads the library, which has to trust the sandbox by then
+
             told = partial(_describe, world, announce)
             await app.serve(world, "127.0.0.1", port, stopping=stop_signal(), started=told)
     return 0

@@ -31,7 +31,9 @@ def configure(log_format: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     is_json = log_format == "json"
-    render: Processor = structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer()
+    render: Processor = (
+        structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
     last: list[Processor] = [structlog.processors.format_exc_info, render] if is_json else [render]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

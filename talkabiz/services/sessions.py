@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -192,7 +193,9 @@ class Sessions:
         runner = Runner(row, self._around)
         self._runners[row.klien_id] = runner
         name = f"session of klien {row.klien_id}"
-        self._tasks[row.klien_id] = asyncio.get_running_loop().create_task(runner.run(), name=name)
+        # In a context of its own: it outlives the request that first asked, whose id its log lines must not bear.
+        task = asyncio.get_running_loop().create_task(runner.run(), name=name, context=contextvars.Context())
+        self._tasks[row.klien_id] = task
         return runner
 
     def _show(self, row: sessions.StoredSession) -> Snapshot:
