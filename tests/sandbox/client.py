@@ -93,14 +93,16 @@ class Client:
     async def qr(self, after: int = 0) -> str:
         return str((await self.wait_for(lambda fact: fact["event"] == "qr", after=after))["code"])
 
-    async def event(self, name: str, after: int = 0) -> dict[str, Any]:
+    async def event(self, name: str, after: int = 0, within_seconds: float = DEADLINE_SECONDS) -> dict[str, Any]:
         """The data of an event of the library, by the name of its message."""
-        return dict((await self.wait_for(lambda fact: fact.get("name") == name, after=after))["data"])
+        return dict((await self.wait_for(lambda fact: fact.get("name") == name, after, within_seconds))["data"])
 
-    async def wait_for(self, wanted: Callable[[dict[str, Any]], bool], after: int = 0) -> dict[str, Any]:
+    async def wait_for(
+        self, wanted: Callable[[dict[str, Any]], bool], after: int = 0, within_seconds: float = DEADLINE_SECONDS
+    ) -> dict[str, Any]:
         """The first fact of the kind among those from index `after` on. TimeoutError, with what came instead."""
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with asyncio.timeout(within_seconds):
                 while True:
                     self._news.clear()
                     for fact in self.facts[after:]:

@@ -176,10 +176,10 @@ def test_a_hundred_thousand_damaged_payloads_give_a_node_or_an_error(codec: Code
         ),
         b"\x02" + zlib.compress(codec.encode(Node("success", {"lid": Jid("1", "lid", 2), "t": "17"}))[1:]),
     ]
-    began = time.monotonic()
+    began = time.process_time()
     for round_ in range(100_000):
         assert_decodes_or_refuses(codec, damaged(chance, whole[round_ % len(whole)]))
-    assert time.monotonic() - began < 60
+    assert time.process_time() - began < 60
 
 
 def damaged(chance: random.Random, payload: bytes) -> bytes:

@@ -306,6 +306,14 @@ async def test_silence_swallows_answers_and_then_no_more(sandbox: Sandbox, new_w
     assert await client.ping()  # its own answer comes first
 
 
+@pytest.mark.soak
+async def test_silence_makes_the_library_report_a_late_keepalive_and_its_end(sandbox: Sandbox, linked: Linked) -> None:
+    client = await linked()
+    sandbox.inject("silence", NUMBER, count=1)
+    assert (await client.event("KeepAliveTimeout", within_seconds=60))["ErrorCount"] == "1"
+    assert await client.event("KeepAliveRestored", within_seconds=60) == {}
+
+
 async def test_silence_of_one_number_is_not_another_clients(sandbox: Sandbox, new_wire: NewWire) -> None:
     client = await logged_in(sandbox, new_wire)
     sandbox.phones.add(OTHER)

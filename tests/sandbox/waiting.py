@@ -11,5 +11,5 @@ DEADLINE_SECONDS = 10
 async def until(fact: Callable[[], bool]) -> None:
     """TimeoutError if it doesn't come true."""
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not fact():  # noqa: ASYNC110 - the product has no use for an event here
+        while not fact():
             await asyncio.sleep(0.001)
