@@ -18,7 +18,7 @@ from talkabiz.domain import inputs as i
 NAME_LENGTH = 100
 DETAIL_LENGTH = 200
 # Codes to scan carry the key of the pairing; keys and tokens of the protocol are longer than any word.
-_SECRET = re.compile(r"\S*linked_devices#\S*|[A-Za-z0-9+/=_-]{32,}")
+_SECRET = re.compile(r"\S*(?:linked_devices#|[A-Za-z0-9+/=_-]{32})\S*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 # ConnectFailureReason of the library -> WhatsApp's code (whatsmeow types/events/events.go)
@@ -75,7 +75,8 @@ def me_of(data: bytes) -> i.Me:
     """The account in event 0."""
     device = _messages().Device.FromString(data)
     lid = f"{device.LID.User}@lid" if device.LID.User else ""
-    return i.Me(device.JID.User, lid, _name(device, "PushName") or _name(device, "BussinessName"), device.Platform)
+    name = _text(device, "PushName") or _text(device, "BussinessName")
+    return i.Me(device.JID.User, lid, name, _text(device, "Platform"))
 
 
 def fact_of_event(attempt: str, number: int, data: bytes, now: datetime) -> i.Fact | None:
@@ -133,7 +134,7 @@ def _unknown_value(attempt: str, text: str) -> i.Fact:
 def _pairing(attempt: str, status: Any) -> i.Fact:
     if status.Status == _messages().PairStatus.ERROR:
         return i.PairingRefused(attempt, i.PairFailure.PAIR_FAILED)
-    return i.Paired(attempt, i.Me(status.ID.User, "", _name(status, "BusinessName"), status.Platform))
+    return i.Paired(attempt, i.Me(status.ID.User, "", _text(status, "BusinessName"), _text(status, "Platform")))
 
 
 def _ban(attempt: str, ban: Any, now: datetime) -> i.Banned:
@@ -142,9 +143,8 @@ def _ban(attempt: str, ban: Any, now: datetime) -> i.Banned:
     return i.Banned(attempt, until, _BANS.get(ban.Code, 0))
 
 
-def _name(message: Any, field: str) -> str:
-    """A name as its owner typed it, which may be anything, also not UTF-8."""
-    try:
-        return _CONTROL.sub("", getattr(message, field))[:NAME_LENGTH]
-    except UnicodeDecodeError:
-        return ""
+def _text(message: Any, field: str) -> str:
+    """A text as its owner typed it, which may be anything. What isn't UTF-8 comes as bytes."""
+    value = getattr(message, field)
+    text = value.decode(errors="ignore") if isinstance(value, bytes) else value
+    return _CONTROL.sub("", text)[:NAME_LENGTH]

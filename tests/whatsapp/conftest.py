@@ -16,9 +16,8 @@ from tests.sandbox.authority import certificates
 from tests.whatsapp.ear import Ear
 
 CERTIFICATES = certificates()
-load(ca_file=CERTIFICATES.ca_file)
 
-# Only now, for these load the library.
+# Only now, for these need the library.
 from talkabiz.sandbox.noise import Authority  # noqa: E402
 from talkabiz.sandbox.tokens import Tokens, read_tokens  # noqa: E402
 from talkabiz.sandbox.world import Sandbox  # noqa: E402
