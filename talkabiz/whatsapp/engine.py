@@ -47,6 +47,8 @@ class Attempt:
     scanned: bool = False
     """The library reported a successful pairing; the account comes next."""
     paired: bool = False
+    adopted: bool = False
+    """The centre was told that it paired."""
     me: i.Me | None = None
     told: bool | None = None
     """Whether the link was last told to be up; None before the first time and after the end."""
@@ -132,7 +134,15 @@ class Engine:
         attempt.run = Run(
             self._binding, attempt.klien_id, attempt.name, attempt.store, pairing=attempt.pairing, hear=hear
         )
-        attempt.run.begin(self._proxy_url)
+        try:
+            attempt.run.begin(self._proxy_url)
+        except RuntimeError as error:  # no more threads
+            log.exception("a run couldn't be started", klien_id=attempt.klien_id)
+            self._loop.call_soon(self._fail_to_start, attempt, str(error))
+
+    def _fail_to_start(self, attempt: Attempt, why: str) -> None:
+        self.tell(attempt, i.EngineFailed(attempt.name, why))
+        self._forget(attempt)
 
     def _started(self, attempt: Attempt) -> None:
         if self._starting is attempt:
@@ -199,6 +209,7 @@ class Engine:
             fact, attempt.me = i.Connected(attempt.name, attempt.me), None
         self._remember(attempt, fact)
         if fact and not attempt.muted:
+            attempt.adopted = attempt.adopted or isinstance(fact, i.Paired)
             self._deliver(attempt.klien_id, fact)
 
     def _remember(self, attempt: Attempt, fact: i.Fact | None) -> None:

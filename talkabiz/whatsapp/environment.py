@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from talkabiz.whatsapp.library import LibraryError
 
 # Not lent: what Go, the C library or a child that is started in the meantime may look up.
-_NEEDED = re.compile(rb"(?i)(\w+_proxy|GO\w+|SSL_\w+|LD_\w+|LC_\w+|LANG|LANGUAGE|TZ|PATH|HOME|MAGIC|PYTHON\w*)=")
+_NEEDED = re.compile(rb"(?i)(\w+_proxy|GO\w+|SSL_\w+|LD_\w+|LC_\w+|LANG|LANGUAGE|TZ|PATH|MAGIC|PYTHON\w*)=")
 
 
 @contextmanager

@@ -47,6 +47,7 @@ class LocalWhatsApp:
         self._watching = loop.create_task(Watch(self._engine, self._pool, devices).run(watch_seconds))
         self._doomed: set[str] = set()
         """Stores that are deleted, once more, when their run is over: until then it may write."""
+        self._farewells: set[asyncio.Task[bool]] = set()
         self._changed = asyncio.Event()
         self._stopping = False
 
@@ -56,6 +57,8 @@ class LocalWhatsApp:
         self._deliver = deliver
 
     def start_pairing(self, klien_id: int, attempt: str) -> None:
+        if self._stopping:
+            return
         store = self._devices.path(klien_id, attempt)
         try:
             self._devices.make_empty(store)
@@ -63,12 +66,14 @@ class LocalWhatsApp:
             log.exception("no store file for a pairing", klien_id=klien_id)
             self._fail(klien_id, i.EngineFailed(attempt, error.strerror or "", lasting=True))
         else:
-            self._start(Attempt(klien_id, attempt, str(store), pairing=True))
+            self._engine.start(Attempt(klien_id, attempt, str(store), pairing=True))
 
     def start_session(self, klien_id: int, attempt: str, device: str) -> None:
+        if self._stopping:
+            return
         store = self._devices.path(klien_id, device)
         if self._devices.read(store):
-            self._start(Attempt(klien_id, attempt, str(store), pairing=False))
+            self._engine.start(Attempt(klien_id, attempt, str(store), pairing=False))
         else:
             # As an engine's failure it would be tried for ever, and the klien could never link anew.
             log.warning("the store file of a device is gone", klien_id=klien_id, device=device)
@@ -119,7 +124,8 @@ class LocalWhatsApp:
     async def shutdown(self, seconds: float) -> None:
         """Closes everything; returns when that is done, or the time is over. Runs that still dial aren't waited for."""
         self._stopping = True
-        self._watching.cancel()
+        for task in (self._watching, *self._farewells):
+            task.cancel()
         for attempt in self._engine.all():
             self._engine.close(attempt)
         with suppress(TimeoutError):
@@ -158,10 +164,6 @@ class LocalWhatsApp:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _start(self, attempt: Attempt) -> None:
-        if not self._stopping:
-            self._engine.start(attempt)
-
     def _fail(self, klien_id: int, fact: i.Fact) -> None:
         """Later, as every fact: whoever asks isn't told from within."""
         self._loop.call_soon(self._pass_on, klien_id, fact)
@@ -191,11 +193,17 @@ class LocalWhatsApp:
         self._devices.delete(store)
 
     def _clear_up(self, attempt: Attempt) -> None:
-        """The run is over. A store that nobody needs goes; one with a device stays, even if it was paired unseen."""
+        """The run is over. A store that nobody needs goes; a device that was paired while we closed is logged out."""
         self._changed.set()
         store = Path(attempt.store)
         if attempt.store in self._doomed:
             self._doomed.discard(attempt.store)
             self._devices.delete(store)
-        elif attempt.pairing and not self._devices.read(store):
-            self._devices.delete(store)
+        elif attempt.pairing and not attempt.adopted:
+            if not self._devices.read(store):
+                self._devices.delete(store)
+            elif not self._stopping:
+                log.info("a device was paired unseen and is logged out again", klien_id=attempt.klien_id)
+                farewell = self._loop.create_task(self.log_out(attempt.klien_id, None, attempt.name))
+                self._farewells.add(farewell)
+                farewell.add_done_callback(self._farewells.discard)

@@ -66,6 +66,10 @@ Hear = Callable[[Kind, int, bytes], None]
 """Takes what a run tells: the kind, an event's number (else 0), the bytes. On any thread; returns at once."""
 
 
+def _hear_nothing(kind: Kind, number: int, data: bytes) -> None:
+    del kind, number, data
+
+
 class RunClosed(Exception):
     """There is no client to ask: it hasn't come up yet, or is on its way out."""
 
@@ -134,11 +138,6 @@ class Run:
         """Stopped, but its thread will never return (or has yet a moment to do so)."""
         return self._stopped and not self._returned
 
-    @property
-    def is_signed(self) -> bool:
-        """It has come to life: it isn't dialling for the first time any more."""
-        return self._signed.is_set()
-
     # --- the thread that lives in the library -------------------------------------------------------------------------
 
     def _live(self, proxy_url: str | None) -> None:
@@ -150,7 +149,7 @@ class Run:
         if self._start_lease is None:
             self._returned = True
             lease.release()
-            self._hear(Kind.ENDED, 0, b"")
+            self._end()
             return
         self._hear(Kind.ENTERED, 0, b"")
         text = self._enter_library(proxy_url)
@@ -259,7 +258,11 @@ class Run:
         while not self._stopped:
             time.sleep(self._stop_early_seconds())
             self._stop()
-        self._hear(Kind.ENDED, 0, b"")
+        self._end()
+
+    def _end(self) -> None:
+        hear, self._hear = self._hear, _hear_nothing  # this run is kept for ever, who heard it isn't
+        hear(Kind.ENDED, 0, b"")
 
     def _disconnect(self) -> None:
         """Waits for a dial that is under way. Again, if the library had another one up its sleeve."""

@@ -243,6 +243,24 @@ async def test_an_attempt_closed_in_the_line_never_starts(edge: LocalWhatsApp, e
     assert files(sessions) == [f"{first}.db"]
 
 
+async def test_a_device_that_pairs_while_its_attempt_is_closed_does_not_stay_on_the_phone(
+    edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
+) -> None:
+    """Nobody here would know of it."""
+    sandbox.phones.add(NUMBER, "Toko")
+    attempt, code = await show_code(edge, ear)
+    found = edge._engine.find(attempt)
+    assert found is not None
+    found.muted = True  # as from the moment of closing
+
+    await sandbox.phones.scan(NUMBER, code)
+    edge.close(attempt)
+
+    await until(lambda: devices_on_phone(sandbox) == 0)
+    await gone(edge)
+    assert files(sessions) == []
+
+
 async def test_closing_what_is_unknown_is_nothing(edge: LocalWhatsApp) -> None:
     edge.close(fresh_attempt())
 
