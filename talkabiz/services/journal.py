@@ -27,16 +27,21 @@ class Journal:
         for queue in self._queues:
             queue.put_nowait(event)
 
+    @property
+    def readers(self) -> int:
+        return len(self._queues)
+
     async def since(self, klien_id: int, seq: int, limit: int = PAGE) -> tuple[list[Event], bool]:
         """The klien's durable events after `seq`, oldest first, and whether older ones than kept were asked for."""
         return await events.since(klien_id, seq, limit)
 
     async def reader(self) -> AsyncGenerator[Event, None]:
         """Every event from now on, once each, a klien's own in order; passing ones too."""
+        # First the cursor, then the queue: what comes between the two is the net's, and nothing is nobody's.
+        net = _Net(await events.last_id())
         queue: asyncio.Queue[Event] = asyncio.Queue()
         self._queues.add(queue)
         try:
-            net = _Net(await events.last_id())
             clock = asyncio.get_running_loop().time
             look_at = clock() + self._net_seconds
             while True:

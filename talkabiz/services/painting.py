@@ -36,8 +36,9 @@ class Painter:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="painter")
 
-    async def paint(self, text: str) -> Painting:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, draw, text)
+    def paint(self, text: str) -> asyncio.Future[Painting]:
+        """Begins at once."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, draw, text)
 
     async def png(self, painting: Painting) -> bytes:
         """The PNG of a painting; drawn by the first who asks."""

@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 from ulid import ULID
@@ -174,34 +174,36 @@ class Runner:
         return what if owner in {None, self.klien_id} else i.AlreadyLinked(what.attempt, what.me)
 
     async def _commit(self, step: Step, moment: Moment) -> None:
-        """Store and tell. A further code of the round is told, but not stored."""
+        """Store and tell. A further code of the round is told, but not stored; it is drawn while the row is written."""
         before, after = self.session, step.session
-        painting = await self._paint(after)
-        svg = painting.svg if painting else None
-        event: Event | None = None
-        if is_transition(before, after):
-            data = self._show(after, self.seq, svg)
-            async with database.transaction():
-                row = await events.append(self.klien_id, EVENT_TYPES[after.status], moment.now, stored(data))
-                await sessions.save(self.klien_id, after, self.session_id, moment.now)
-            event = replace(row, data={**data, "seq": row.seq})
-            self.seq = row.seq
-            self._log.info("session_changed", status=after.status.value, reason=after.reason, seq=row.seq)
-        elif after.round != before.round:
-            data = self._show(after, self.seq, svg)
-            event = Event(None, self.klien_id, self.seq, EVENT_TYPES[after.status], moment.now, data)
-        self.session, self.painting = after, painting
-        if event:
-            self._around.journal.publish(event)
+        painting = self._paint(after)
+        row = await self._store(after, moment) if is_transition(before, after) else None
+        self.seq = row.seq if row else self.seq
+        self.session, self.painting = after, await painting if painting else None
+        if row or after.round != before.round:
+            self._around.journal.publish(
+                Event(row.id if row else None, self.klien_id, self.seq, _type(after), moment.now, self.snapshot())
+            )
 
-    async def _paint(self, session: Session) -> Painting | None:
+    async def _store(self, after: Session, moment: Moment) -> Event:
+        """Row and journal entry in one; nothing of it is there if this raises."""
+        data = stored(self._show(after, self.seq, None))
+        async with database.transaction():
+            row = await events.append(self.klien_id, _type(after), moment.now, data)
+            await sessions.save(self.klien_id, after, self.session_id, moment.now)
+        self._log.info("session_changed", status=after.status.value, reason=after.reason, seq=row.seq)
+        return row
+
+    def _paint(self, session: Session) -> asyncio.Future[Painting] | None:
         """The picture of the code on show; the one we have, if it is of the same code."""
         code = session.round.code if session.round and session.status is Status.QR_READY else None
         if code is None:
             return None
         if self.painting and self.painting.text == code.text:
-            return self.painting
-        return await self._around.painter.paint(code.text)
+            known: asyncio.Future[Painting] = asyncio.get_running_loop().create_future()
+            known.set_result(self.painting)
+            return known
+        return self._around.painter.paint(code.text)
 
     def _perform(self, step: Step) -> LogOuts:
         whatsapp, log_outs = self._around.whatsapp, []
@@ -246,6 +248,10 @@ class Runner:
             now=around.clock.now(),
             svg=svg,
         )
+
+
+def _type(session: Session) -> str:
+    return EVENT_TYPES[session.status]
 
 
 def fresh_attempt() -> str:

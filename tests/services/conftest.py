@@ -39,6 +39,12 @@ class Bench:
                 self.events.append(event)
                 self.arrived.notify_all()
 
+    async def be_read_by(self, readers: int) -> None:
+        """Wait until the journal has so many readers: what happens before is for the net, a second later."""
+        async with asyncio.timeout(FACT_SECONDS):
+            while self.journal.readers < readers:
+                await asyncio.sleep(0)
+
     async def wait_for(self, is_right: Callable[[Event], bool]) -> Event:
         """The first event that is right, of those that came or come."""
         async with asyncio.timeout(FACT_SECONDS), self.arrived:
@@ -93,7 +99,7 @@ async def open_bench(limits: Limits) -> AsyncIterator[Bench]:
     sessions = Sessions(Surroundings(whatsapp, watchers, journal, painter, clock, limits))
     bench = Bench(whatsapp, clock, watchers, journal, sessions)
     listener = asyncio.create_task(bench.listen())
-    await asyncio.sleep(0)
+    await bench.be_read_by(1)
     yield bench
     await sessions.release()
     listener.cancel()

@@ -64,7 +64,7 @@ async def test_when_connected_is_told_the_database_says_so_already(bench: Bench,
                 return
 
     looking = asyncio.create_task(look_at_each_event())
-    await asyncio.sleep(0)
+    await bench.be_read_by(2)
     await bench.link(klien_id)
     await asyncio.wait_for(looking, 5)
 
