@@ -17,7 +17,7 @@ from rich.text import Text
 
 from talkabiz import __version__, bootstrap
 from talkabiz.config import Settings
-from talkabiz.domain.errors import TalkabizError
+from talkabiz.domain.errors import NotFound, TalkabizError
 from talkabiz.domain.klien import parse_name
 from talkabiz.process import SystemClock
 from talkabiz.services.access import Access
@@ -182,18 +182,21 @@ class _Link:
         self._exit = asyncio.get_running_loop().create_future()
         client = socketio.AsyncClient(reconnection=True)
         client.on("*", self._on_event)
+        reasons: list[object] = []  # the exception itself only says that there was one
+        client.on("connect_error", reasons.append)
         try:
             await client.connect(url, auth={"token": token}, transports=["websocket"], wait_timeout=10)
-        except socketio.exceptions.ConnectionError as error:
-            refused = "unauthorized" in str(error)
+        except socketio.exceptions.ConnectionError:
+            refused = {"message": "unauthorized"} in reasons
             _complain("The server doesn't accept this key." if refused else f"No server answers at {url}.")
             return EXIT_FAILED if refused else EXIT_NO_SERVER
         try:
             answer: dict[str, Any] = {}
             for command in ("subscribe", "start"):
                 answer = await client.call(command, {"klien_id": self._klien_id})
-                if "error" in answer:
-                    _complain(answer["error"].get("message", {}).get("en") or answer["error"]["code"])
+                if error := answer.get("error"):
+                    unknown = error["code"] == NotFound.code
+                    _complain(f"There is no klien {self._klien_id}." if unknown else error["message"]["en"])
                     return EXIT_FAILED
             self._show(answer)
             return await self._exit

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,12 @@ from typing import Any
 import httpx
 import socketio
 
+from talkabiz import bootstrap
+from talkabiz.config import Settings
+from talkabiz.domain.access import Kind
+from talkabiz.process import SystemClock
+from talkabiz.services.access import Access
+
 CHECKOUT = str(Path(__file__).resolve().parent.parent)
 API_KEY = "an-admin-key-for-tests-only"
 START_SECONDS = 30
@@ -24,6 +30,15 @@ STOP_SECONDS = 15
 FACT_SECONDS = 20
 
 Snapshot = dict[str, Any]
+
+
+async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = FACT_SECONDS) -> None:
+    """Wait for a fact that nobody tells of: it is looked at again and again."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if await is_so():
+                return
+            await asyncio.sleep(0.02)
 
 
 @dataclass
@@ -56,15 +71,20 @@ class Process:
 
 
 @asynccontextmanager
-async def talkabiz(home: Path, *arguments: str, **settings: str) -> AsyncIterator[Process]:
-    """`talkabiz …` started in a directory of its own; ended, if it still runs, by SIGKILL."""
-    errors = home / f"{arguments[0]}.err"
+async def talkabiz(
+    home: Path, *arguments: str, module: str = "talkabiz", package: str = CHECKOUT, **settings: str
+) -> AsyncIterator[Process]:
+    """`talkabiz …` started in a directory of its own; ended, if it still runs, by SIGKILL.
+
+    `module` is what is run instead, if it isn't the command itself; `package` the folder that the program lies in.
+    """
+    errors = home / f"{arguments[0]}.err".replace("/", "_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TALKABIZ_")}
     environment |= {f"TALKABIZ_{name.upper()}": value for name, value in settings.items()}
-    environment["PYTHONPATH"] = CHECKOUT
+    environment["PYTHONPATH"] = package
     with errors.open("ab") as stderr:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "talkabiz", *arguments),
+            *(sys.executable, "-m", module, *arguments),
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
             cwd=home,
@@ -77,6 +97,33 @@ async def talkabiz(home: Path, *arguments: str, **settings: str) -> AsyncIterato
             process.kill()
             await process.wait()
         process._transport.close()  # type: ignore[attr-defined] # else its pipe is closed late, with a warning
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has run to its end."""
+
+    code: int
+    output: str
+    errors: str
+
+
+async def finish(home: Path, *arguments: str, **settings: str) -> Finished:
+    """`talkabiz …` run to its end, which it has to find by itself."""
+    async with talkabiz(home, *arguments, **settings) as process:
+        before = process.errors.stat().st_size
+        assert process.process.stdout
+        async with asyncio.timeout(START_SECONDS):
+            output = await process.process.stdout.read()
+            code = await process.process.wait()
+        return Finished(code, output.decode(), process.errors.read_bytes()[before:].decode())
+
+
+async def klien_key(home: Path, klien_id: int) -> str:
+    """An API key of one klien, put into the database beside the server that runs on it."""
+    settings = Settings(database_url=f"sqlite://{home / 'talkabiz.db'}")
+    async with bootstrap.open_database(settings):
+        return await Access(SystemClock()).make_key(Kind.KLIEN, klien_id, label="test")
 
 
 @dataclass
@@ -106,6 +153,12 @@ class Server:
 
     async def disconnect(self, klien_id: int) -> Snapshot:
         return dict(await self.call("POST", "/whatsapp/disconnect", {"klien_id": klien_id}))
+
+    async def link(self, phones: Phones, klien_id: int, number: str, name: str = "Ibu Sari") -> Snapshot:
+        """The snapshot once this phone has scanned the klien's code and all is done."""
+        snapshot = await self.connect(klien_id)
+        await phones.scan(number, snapshot["qr"]["code"], name)
+        return await self.wait_for(klien_id, "connected")
 
     async def wait_for(self, klien_id: int, status: str, seconds: float = FACT_SECONDS) -> Snapshot:
         """The snapshot once the klien is in this status. Looked at over REST; `Watch` gets it pushed."""
@@ -138,9 +191,14 @@ class Watch:
     def __init__(self) -> None:
         self.client = socketio.AsyncClient(reconnection=False)
         self.events: list[tuple[str, Snapshot]] = []
+        self.look: Callable[[str, Snapshot], None] = lambda _name, _data: None
+        """Called with each event the moment it arrives."""
         self.first: dict[str, Any] = {}
         self._arrived = asyncio.Condition()
+        self.refusals: list[object] = []
+        """What the server said instead of letting it in; the client's exception doesn't."""
         self.client.on("*", self._keep)
+        self.client.on("connect_error", self.refusals.append)
 
     async def open(self, base_url: str, key: str) -> None:
         await self.client.connect(base_url, auth={"token": key}, transports=["websocket"], wait_timeout=10)
@@ -165,6 +223,14 @@ class Watch:
         except TimeoutError:
             raise AssertionError(f"no {name} among {self.names()}") from None
 
+    async def wait_until(self, is_enough: Callable[[list[str]], bool], seconds: float = FACT_SECONDS) -> None:
+        """Until the names of the events, in order, are as they should be."""
+        try:
+            async with asyncio.timeout(seconds), self._arrived:
+                await self._arrived.wait_for(lambda: is_enough(self.names()))
+        except TimeoutError:
+            raise AssertionError(f"only {self.names()}") from None
+
     def names(self) -> list[str]:
         return [name for name, _ in self.events]
 
@@ -172,6 +238,7 @@ class Watch:
         self.events.clear()
 
     async def _keep(self, event: str, data: Snapshot) -> None:
+        self.look(event, data)
         async with self._arrived:
             self.events.append((event, data))
             self._arrived.notify_all()
@@ -238,8 +305,8 @@ class Phones:
     async def remove_device(self, number: str, device: int) -> None:
         await self.call("DELETE", f"phones/{number}/devices/{device}")
 
-    async def fault(self, fault: str, **options: object) -> None:
-        await self.call("POST", "faults", {"fault": fault, **options})
+    async def fault(self, fault: str, **options: object) -> dict[str, Any]:
+        return dict(await self.call("POST", "faults", {"fault": fault, **options}))
 
     async def heal(self) -> None:
         await self.call("DELETE", "faults")

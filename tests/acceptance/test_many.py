@@ -1,0 +1,90 @@
+"""Twenty-five at once, by a way that works and by one that hangs; sockets are answered promptly all the while."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.acceptance.relay import relay
+from tests.running import Server, Watch, loopback, serving
+
+MANY = 25
+ANSWERED_WITHIN_SECONDS = 12
+PING_SECONDS = 0.05
+PAUSE_SECONDS = 0.02
+
+
+async def test_25_connects_at_once_get_25_different_qrs(home: Path) -> None:
+    async with loopback(home) as world, serving(home, **world.settings) as server:
+        ids = [await server.add_klien(f"Toko {number}") for number in range(MANY)]
+        async with _pinging(server) as pings:
+            answers = await asyncio.gather(*(_connect(server, klien_id) for klien_id in ids))
+        assert [answer.status_code for answer, _ in answers] == [200] * MANY
+        assert [answer.json()["status"] for answer, _ in answers] == ["qr_ready"] * MANY
+        assert [answer.json()["klien_id"] for answer, _ in answers] == ids
+        assert len({answer.json()["qr"]["code"] for answer, _ in answers}) == MANY
+        _were_prompt(pings)
+
+
+@pytest.mark.soak
+async def test_25_connects_at_once_by_a_way_that_hangs_are_each_answered_and_end_in_an_error(home: Path) -> None:
+    async with (
+        loopback(home) as world,
+        relay() as way,
+        serving(home, **world.settings | {"wa_proxy_url": way.url}) as server,
+    ):
+        ids = [await server.add_klien(f"Toko {number}") for number in range(MANY)]
+        async with _pinging(server) as pings:
+            answers = await asyncio.gather(*(_connect(server, klien_id) for klien_id in ids))
+            assert [seconds for _, seconds in answers if seconds > ANSWERED_WITHIN_SECONDS] == []
+            assert {_outcome(answer) for answer, _ in answers} <= {
+                (504, "qr_request_timeout"),
+                (202, "qr_requested(queued)"),
+            }
+            ends = await asyncio.gather(*(server.wait_for(klien_id, "error", 90) for klien_id in ids))
+        assert {end["reason"] for end in ends} == {"qr_request_timeout"}
+        _were_prompt(pings)
+
+
+def _outcome(answer: httpx.Response) -> tuple[int, str]:
+    body = answer.json()
+    return answer.status_code, body.get("code") or f"{body['status']}({body['reason']})"
+
+
+async def _connect(server: Server, klien_id: int) -> tuple[httpx.Response, float]:
+    began = time.monotonic()
+    answer = await server.http.post("/whatsapp/connect", json={"klien_id": klien_id})
+    return answer, time.monotonic() - began
+
+
+@asynccontextmanager
+async def _pinging(server: Server) -> AsyncIterator[list[float]]:
+    """The seconds that a bystander's round trips on a socket take, one after the other, as long as this is open."""
+    taken: list[float] = []
+    async with server.watch(await server.add_klien("Toko Lain")) as watch:
+        task = asyncio.create_task(_ping(watch, taken))
+        try:
+            yield taken
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _ping(watch: Watch, taken: list[float]) -> None:
+    klien_id = watch.first["snapshot"]["klien_id"]
+    while True:
+        began = time.perf_counter()
+        await watch.ask("subscribe", klien_id=klien_id)
+        taken.append(time.perf_counter() - began)
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _were_prompt(pings: list[float]) -> None:
+    slow = sorted(round(seconds * 1000) for seconds in pings)[-len(pings) // 20 :]
+    assert max(pings) < PING_SECONDS, f"the slowest of {len(pings)} pings, in ms: {slow}"
