@@ -1,0 +1,74 @@
+"""The journal: one list of durable events, numbered as a whole by `id` and per klien by `seq`, neither ever repeated.
+
+Transactions queue, so the order of ids is the order of commits: who has read up to an id never misses a lower one.
+In SQL for the reason that `talkabiz.store.sessions` gives.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from talkabiz.domain.errors import NotFound
+from talkabiz.domain.events import Event
+from talkabiz.store.database import connected
+
+_NEXT_SEQ = "UPDATE kliens SET seq = seq + 1 WHERE id = ? RETURNING seq"
+_APPEND = "INSERT INTO journal_events (klien_id, seq, type, at, data) VALUES (?, ?, ?, ?, ?) RETURNING id"
+_LAST_SEQ = "SELECT seq FROM kliens WHERE id = ?"
+_SINCE = "SELECT * FROM journal_events WHERE klien_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+_AFTER = "SELECT * FROM journal_events WHERE id > ? ORDER BY id LIMIT ?"
+_LAST_ID = "SELECT MAX(id) AS id FROM journal_events"
+
+
+async def append(klien_id: int, type: str, at: datetime, data: dict[str, Any]) -> Event:  # noqa: A002 - the column's name
+    """Inside a transaction. `data` is JSON, and already without secrets (`talkabiz.domain.events.stored`).
+
+    Raises:
+        NotFound: there is no such klien (any more).
+    """
+    _, numbered = await connected().execute_query(_NEXT_SEQ, [klien_id])
+    if not numbered:
+        raise NotFound
+    seq = numbered[0]["seq"]
+    _, appended = await connected().execute_query(_APPEND, [klien_id, seq, type, at, json.dumps(data)])
+    return Event(appended[0]["id"], klien_id, seq, type, at, data)
+
+
+async def since(klien_id: int, seq: int, limit: int) -> tuple[list[Event], bool]:
+    """The klien's events above `seq`, oldest first, and whether there is a gap: the first of them isn't kept any more.
+
+    `limit` is at least 1.
+    """
+    # First the klien: what is appended between the two questions must not look like something lost.
+    _, last = await connected().execute_query(_LAST_SEQ, [klien_id])
+    events = await _events(_SINCE, klien_id, seq, limit)
+    first_kept = events[0].seq if events else last[0]["seq"] + 1 if last else 0
+    return events, first_kept > seq + 1
+
+
+async def after(event_id: int, limit: int) -> list[Event]:
+    """Of all kliens, oldest first."""
+    return await _events(_AFTER, event_id, limit)
+
+
+async def last_id() -> int:
+    """0: nothing has been appended, or nothing is kept."""
+    _, rows = await connected().execute_query(_LAST_ID)
+    return rows[0]["id"] or 0
+
+
+async def _events(question: str, *values: int) -> list[Event]:
+    _, rows = await connected().execute_query(question, list(values))
+    return [
+        Event(
+            id=row["id"],
+            klien_id=row["klien_id"],
+            seq=row["seq"],
+            type=row["type"],
+            at=datetime.fromisoformat(row["at"]),
+            data=json.loads(row["data"]),
+        )
+        for row in rows
+    ]

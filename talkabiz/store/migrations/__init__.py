@@ -1,0 +1,3 @@
+"""The steps that bring a database up to date, in order. One that has been released is never changed."""
+
+from __future__ import annotations
