@@ -51,8 +51,11 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 
 def _settings_help() -> str:
-    names = (f"TALKABIZ_{name.upper()}: {field.description}" for name, field in Settings.model_fields.items())
-    return "Settings come from the environment or from .env:\n\n" + "\n\n".join(names)
+    lines = []
+    for name, field in Settings.model_fields.items():
+        default = f" [default: {field.default}]" if field.default not in {None, ()} else ""
+        lines.append(f"TALKABIZ_{name.upper()}: {field.description}{default}")
+    return "Settings come from the environment or from .env:\n\n" + "\n\n".join(lines)
 
 
 # --- the server -------------------------------------------------------------------------------------------------------
