@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ulid import ULID
 
 from talkabiz.domain import inputs as i
+from talkabiz.services.ports import WhatsApp
+
+if TYPE_CHECKING:
+    from talkabiz.sandbox.world import Sandbox  # needs the library
 
 DEADLINE_SECONDS = 30.0
 F = TypeVar("F", bound=i.Fact)
@@ -19,6 +23,17 @@ async def until(look: Callable[[], object], seconds: float = DEADLINE_SECONDS) -
     async with asyncio.timeout(seconds):
         while not look():
             await asyncio.sleep(0.02)
+
+
+async def link(edge: WhatsApp, sandbox: Sandbox, ear: Ear, klien_id: int, number: str) -> str:
+    """Pairs and connects; the name of the device."""
+    attempt = fresh_attempt()
+    sandbox.phones.add(number, "Toko")
+    edge.start_pairing(klien_id, attempt)
+    code = await ear.wait(attempt, i.CodeIssued)
+    await sandbox.phones.scan(number, code.text)
+    await ear.wait(attempt, i.Connected)
+    return attempt
 
 
 def fresh_attempt() -> str:

@@ -28,7 +28,7 @@ from talkabiz.whatsapp.devices import Devices
 from talkabiz.whatsapp.gate import Gate, Lease
 from talkabiz.whatsapp.local import LocalWhatsApp
 from talkabiz.whatsapp.run import Run, RunClosed
-from tests.whatsapp.ear import Ear, fresh_attempt
+from tests.whatsapp.ear import Ear, fresh_attempt, link
 from tests.whatsapp.proxies import refusing_proxy
 
 SESSIONS = 3
@@ -44,19 +44,6 @@ class OpenGate(Gate):
 
     def exclusive(self) -> Lease:
         return Lease(self, shared=False, until=0)
-
-
-async def link(edge: LocalWhatsApp, ear: Ear, sandbox: object, klien_id: int) -> str:
-    from talkabiz.sandbox.world import Sandbox
-
-    assert isinstance(sandbox, Sandbox)
-    number, attempt = f"62812000000{klien_id}", fresh_attempt()
-    sandbox.phones.add(number, "Toko")
-    edge.start_pairing(klien_id, attempt)
-    code = await ear.wait(attempt, i.CodeIssued)
-    await sandbox.phones.scan(number, code.text)
-    await ear.wait(attempt, i.Connected)
-    return attempt
 
 
 def run_of(edge: LocalWhatsApp, name: str) -> Run:
@@ -105,7 +92,9 @@ async def rush(binding: Binding, folder: Path, certificates: Certificates, secon
     await sandbox.start()
     library.swap_root_key(bytes.fromhex(sandbox.root_key))
     edge, ear = open_edge(binding, folder / "up", sandbox.proxy_url)
-    devices = [await link(edge, ear, sandbox, klien_id) for klien_id in range(1, SESSIONS + 1)]
+    devices = [
+        await link(edge, sandbox, ear, klien_id, f"62812000000{klien_id}") for klien_id in range(1, SESSIONS + 1)
+    ]
     edge.close(devices[0])
 
     counts: Counter[str] = Counter()

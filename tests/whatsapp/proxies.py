@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 
 def refusing_proxy() -> str:
@@ -16,35 +17,65 @@ def refusing_proxy() -> str:
 
 
 class HangingProxy:
-    """Takes connections and never answers; the library then waits for a minute."""
+    """Takes connections and never answers, for a minute of the library's patience; `target` is the way that it blocks.
 
-    def __init__(self) -> None:
+    Those who came while `hangs` was false go through.
+    """
+
+    def __init__(self, target: str, *, hangs: bool) -> None:
         self.url = ""
+        self.hangs = hangs
         self.waiting: list[asyncio.StreamWriter] = []
-        self._hangs = True
+        self._target = target
+        self._pipes: set[asyncio.Task[None]] = set()
 
-    async def take(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._hangs:
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.hangs:
             self.waiting.append(writer)
-        else:
+        elif not self._target:
             writer.close()
+        else:
+            to = urlsplit(self._target)
+            behind, before = await asyncio.open_connection(to.hostname, to.port)
+            self._pipe(reader, before)
+            self._pipe(behind, writer)
 
     def let_go(self) -> None:
-        """Refuses all from now on, also those who wait."""
-        self._hangs = False
+        """Those who wait are refused, and no others are held up."""
+        self.hangs = False
         for writer in self.waiting:
             writer.close()
         self.waiting.clear()
 
+    def close(self) -> None:
+        self.let_go()
+        for pipe in self._pipes:
+            pipe.cancel()
+
+    def _pipe(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        pipe = asyncio.get_running_loop().create_task(_pour(source, sink))
+        self._pipes.add(pipe)
+        pipe.add_done_callback(self._pipes.discard)
+
+
+async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    try:
+        while data := await source.read(65536):
+            sink.write(data)
+    except ConnectionError:
+        pass
+    finally:
+        sink.close()
+
 
 @asynccontextmanager
-async def hanging_proxy() -> AsyncIterator[HangingProxy]:
-    proxy = HangingProxy()
+async def hanging_proxy(target: str = "", *, hangs: bool = True) -> AsyncIterator[HangingProxy]:
+    proxy = HangingProxy(target, hangs=hangs)
     server = await asyncio.start_server(proxy.take, "127.0.0.1", 0)
     proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield proxy
     finally:
-        proxy.let_go()
+        proxy.close()
         server.close()
         await server.wait_closed()

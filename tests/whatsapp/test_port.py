@@ -14,8 +14,9 @@ from talkabiz.domain import inputs as i
 from talkabiz.sandbox.errors import SandboxError
 from talkabiz.sandbox.world import Sandbox
 from talkabiz.whatsapp.local import LocalWhatsApp
+from talkabiz.whatsapp.run import Run
 from tests.whatsapp.conftest import Open
-from tests.whatsapp.ear import Ear, fresh_attempt, until
+from tests.whatsapp.ear import Ear, fresh_attempt, link, until
 from tests.whatsapp.proxies import hanging_proxy, refusing_proxy
 
 KLIEN = 1
@@ -28,15 +29,6 @@ async def show_code(edge: LocalWhatsApp, ear: Ear, klien_id: int = KLIEN) -> tup
     attempt = fresh_attempt()
     edge.start_pairing(klien_id, attempt)
     return attempt, (await ear.wait(attempt, i.CodeIssued)).text
-
-
-async def link(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, klien_id: int = KLIEN, number: str = NUMBER) -> str:
-    """Pairs and connects; the name of the device."""
-    attempt, code = await show_code(edge, ear, klien_id)
-    sandbox.phones.add(number, "Toko")
-    await sandbox.phones.scan(number, code)
-    await ear.wait(attempt, i.Connected)
-    return attempt
 
 
 async def restart(open_edge: Open, close_edge: CloseEdge) -> LocalWhatsApp:
@@ -60,7 +52,7 @@ def devices_on_phone(sandbox: Sandbox) -> int:
 
 
 async def test_a_scanned_code_pairs_and_connects(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
 
     assert ear.kinds(device) == [i.StartEntered, i.CodeIssued, i.Paired, i.Connected]
     me = (await ear.wait(device, i.Paired)).me
@@ -152,7 +144,7 @@ async def test_no_code_is_silence_and_can_be_closed(
 async def test_a_stored_device_comes_back_without_a_code(
     edge: LocalWhatsApp, open_edge: Open, close_edge: CloseEdge, sandbox: Sandbox, ear: Ear
 ) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
     edge = await restart(open_edge, close_edge)
 
     [stored] = edge.stored_devices()
@@ -167,7 +159,7 @@ async def test_a_stored_device_comes_back_without_a_code(
 
 async def test_a_log_in_waits_for_the_end_of_the_run_before_it(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear) -> None:
     """Two runs of one device at a time would throw each other out."""
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
     edge.close(device)
     attempt = fresh_attempt()
     edge.start_session(KLIEN, attempt, device)
@@ -204,7 +196,7 @@ async def test_what_never_paired_leaves_nothing(
 async def test_a_closed_session_goes_offline_and_keeps_its_device(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
 ) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
     heard = len(ear.heard)
 
     edge.close(device)
@@ -268,7 +260,7 @@ async def test_closing_what_is_unknown_is_nothing(edge: LocalWhatsApp) -> None:
 async def test_forgetting_a_klien_ends_its_runs_and_removes_its_files(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
 ) -> None:
-    await link(edge, sandbox, ear)
+    await link(edge, sandbox, ear, KLIEN, NUMBER)
     other = await link(edge, sandbox, ear, 2, "6281200000002")
     await show_code(edge, ear)
 
@@ -285,7 +277,7 @@ async def test_forgetting_a_klien_ends_its_runs_and_removes_its_files(
 async def test_a_log_out_takes_the_device_off_the_phone_and_the_disk(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
 ) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
     heard = len(ear.heard)
 
     assert await edge.log_out(KLIEN, device, device)
@@ -310,7 +302,7 @@ async def test_a_log_out_right_after_the_scan_waits_for_the_link(
 async def test_a_log_out_of_a_stopped_device_starts_it_for_that(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
 ) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
     edge.close(device)
     heard = len(ear.heard)
 
@@ -323,7 +315,7 @@ async def test_a_log_out_of_a_stopped_device_starts_it_for_that(
 async def test_a_log_out_without_a_way_to_whatsapp_says_so_and_forgets_the_device(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
 ) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
     edge.close(device)
     edge._engine._proxy_url = refusing_proxy()
 
@@ -336,7 +328,7 @@ async def test_a_log_out_without_a_way_to_whatsapp_says_so_and_forgets_the_devic
 async def test_a_log_out_that_gets_no_answer_ends_within_twelve_seconds(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
 ) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
     sandbox.inject("silence")
     start = time.monotonic()
 
@@ -349,7 +341,7 @@ async def test_a_log_out_that_gets_no_answer_ends_within_twelve_seconds(
 async def test_forgetting_a_device_removes_its_file_for_good(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
 ) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
 
     edge.forget_device(KLIEN, device, device)
     assert files(sessions) == []
@@ -362,7 +354,7 @@ async def test_forgetting_a_device_removes_its_file_for_good(
 
 
 async def test_a_device_removed_on_the_phone_is_logged_out(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
 
     sandbox.remove_device(NUMBER, next(iter(sandbox.phones.get(NUMBER).devices)))
 
@@ -372,7 +364,7 @@ async def test_a_device_removed_on_the_phone_is_logged_out(edge: LocalWhatsApp, 
 async def test_a_device_removed_while_it_was_away_is_logged_out_when_it_comes(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear
 ) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
     edge.close(device)
     await gone(edge)
     sandbox.remove_device(NUMBER, next(iter(sandbox.phones.get(NUMBER).devices)))
@@ -384,7 +376,7 @@ async def test_a_device_removed_while_it_was_away_is_logged_out_when_it_comes(
 
 
 async def test_a_lost_link_is_told_and_comes_back(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
     known = len(ear.of(device))
 
     sandbox.inject("drop", NUMBER)
@@ -395,7 +387,7 @@ async def test_a_lost_link_is_told_and_comes_back(edge: LocalWhatsApp, sandbox: 
 
 
 async def test_a_session_in_use_elsewhere_is_told(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
 
     sandbox.inject("replaced", NUMBER)
 
@@ -409,7 +401,7 @@ async def test_a_session_in_use_elsewhere_is_told(edge: LocalWhatsApp, sandbox: 
 async def test_an_account_that_is_shut_out_is_logged_out_with_the_cause(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, fault: str, cause: i.LogoutCause
 ) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
 
     sandbox.inject(fault, NUMBER)
 
@@ -417,7 +409,7 @@ async def test_an_account_that_is_shut_out_is_logged_out_with_the_cause(
 
 
 async def test_a_ban_says_until_when(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
 
     sandbox.inject("temporary_ban", NUMBER, seconds=3600)
 
@@ -427,27 +419,11 @@ async def test_a_ban_says_until_when(edge: LocalWhatsApp, sandbox: Sandbox, ear:
 
 
 async def test_an_outdated_library_is_told(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
 
     sandbox.inject("client_outdated", NUMBER)
 
     await ear.wait(device, i.Outdated)
-
-
-async def test_a_change_that_the_library_keeps_to_itself_is_found_by_asking(
-    open_edge: Open, sandbox: Sandbox, ear: Ear
-) -> None:
-    """Its own log-out is one: it emits nothing."""
-    edge = open_edge(watch_seconds=0.1)
-    device = await link(edge, sandbox, ear)
-    attempt = edge._engine.find(device)
-    assert attempt is not None
-    assert attempt.run is not None
-
-    await edge._pool.call(attempt.run.log_out, seconds=5)
-
-    await ear.wait(device, i.LinkLost)
-    assert ear.kinds(device)[-2:] == [i.Connected, i.LinkLost]
 
 
 # --- no way to WhatsApp -----------------------------------------------------------------------------------------------
@@ -479,7 +455,7 @@ async def test_starts_that_hang_hold_up_nobody_else(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
 ) -> None:
     """25 starts before a proxy that never answers; meanwhile another session's call is answered."""
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
     async with hanging_proxy() as proxy:
         edge._engine._proxy_url = proxy.url
         attempts = [fresh_attempt() for _ in range(25)]
@@ -516,7 +492,7 @@ async def test_a_shutdown_does_not_wait_for_a_dial(open_edge: Open, ear: Ear) ->
 
 
 async def test_nothing_uses_the_default_executor_of_the_loop(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear) -> None:
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
     await edge.log_out(KLIEN, device, device)
 
     assert asyncio.get_running_loop()._default_executor is None  # type: ignore[attr-defined]
@@ -532,6 +508,53 @@ async def test_a_centre_that_fails_over_a_fact_gets_the_next_one(
 
     edge.connect_facts(deliver)
 
-    device = await link(edge, sandbox, ear)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
 
     assert ear.kinds(device) == [i.StartEntered, i.CodeIssued, i.Paired, i.Connected]
+
+
+async def test_events_that_wait_for_a_busy_loop_are_seen_as_lag(edge: LocalWhatsApp, ear: Ear) -> None:
+    assert edge.lag_seconds == 0
+    attempt = fresh_attempt()
+    edge.start_pairing(KLIEN, attempt)
+
+    time.sleep(0.3)  # noqa: ASYNC251 - the loop is busy
+
+    assert edge.lag_seconds > 0.1
+    await ear.wait(attempt, i.CodeIssued)
+    assert edge.lag_seconds == 0
+
+
+async def test_a_start_for_which_there_is_no_thread_fails_and_the_next_goes_on(
+    edge: LocalWhatsApp, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(run: Run, proxy_url: str | None) -> None:
+        raise RuntimeError("can't start new thread")
+
+    unlucky, lucky = fresh_attempt(), fresh_attempt()
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "begin", fail)
+        edge.start_pairing(KLIEN, unlucky)
+    edge.start_pairing(KLIEN, lucky)
+
+    assert (await ear.wait(unlucky, i.EngineFailed)).detail == "can't start new thread"
+    await ear.wait(lucky, i.CodeIssued)
+
+
+async def test_a_start_for_which_there_is_no_room_on_disk_fails(edge: LocalWhatsApp, ear: Ear, sessions: Path) -> None:
+    (sessions / str(KLIEN)).touch()
+    attempt = fresh_attempt()
+
+    edge.start_pairing(KLIEN, attempt)
+
+    assert (await ear.wait(attempt, i.EngineFailed)).lasting
+
+
+async def test_after_the_shutdown_nothing_starts(edge: LocalWhatsApp, ear: Ear, sessions: Path) -> None:
+    await edge.shutdown(1)
+
+    edge.start_pairing(KLIEN, fresh_attempt())
+    edge.start_session(KLIEN, fresh_attempt(), fresh_attempt())
+
+    assert not await edge.log_out(KLIEN, None, fresh_attempt())
+    assert (edge.running, edge.queued, ear.heard, files(sessions)) == (0, 0, [], [])

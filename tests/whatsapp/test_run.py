@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from talkabiz.whatsapp import run as run_module
 from talkabiz.whatsapp.binding import Binding
 from talkabiz.whatsapp.gate import Gate
 from talkabiz.whatsapp.run import Kind, Run, RunClosed
@@ -276,6 +277,31 @@ def test_a_log_in_is_not_stopped_before_its_device_is_told(login: Run, library: 
     assert library.names() == ["Neonize", "Disconnect", "Stop"]
 
 
+def test_a_log_in_that_dials_for_long_is_still_waited_for(
+    login: Run, library: Library, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "CODELESS_SECONDS", 0.01)
+
+    login.close()
+
+    assert not told.wait(Kind.ENDED, NOT_YET * 4)
+    assert library.names() == ["Neonize"]
+
+
+def test_a_pairing_that_never_gets_a_code_can_be_closed(
+    pairing: Run, library: Library, told: Told, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client came into the maps long ago, and a status would not be returned from."""
+    monkeypatch.setattr(run_module, "CODELESS_SECONDS", 0.1)
+    assert pairing._start_lease is not None
+    pairing._start_lease.release()  # as after two seconds
+
+    pairing.close()
+
+    assert told.wait(Kind.ENDED)
+    assert library.time_of("Disconnect") - library.time_of("Neonize") > 0.09
+
+
 def test_it_is_not_stopped_within_a_second_after_a_status(pairing: Run, library: Library, told: Told) -> None:
     """Who comes back from the status callback looks for the client in the maps."""
     library.code()
@@ -328,6 +354,19 @@ def test_a_run_that_returns_because_it_was_closed_does_not_tell_of_it(login: Run
 
     assert told.wait(Kind.ENDED)
     assert Kind.RETURNED not in told.kinds
+
+
+def test_a_run_that_returns_while_it_is_closed_ends_once(login: Run, library: Library, told: Told) -> None:
+    library.device()
+    library.may_disconnect.clear()
+    login.close()
+    library.may_return.set()
+    assert not told.wait(Kind.ENDED, NOT_YET)
+
+    library.may_disconnect.set()
+
+    assert told.wait(Kind.ENDED)
+    assert library.names() == ["Neonize", "Disconnect", "Stop"]
 
 
 def test_closing_twice_is_closing_once(login: Run, library: Library, told: Told) -> None:
