@@ -107,6 +107,7 @@ async def test_a_link_that_expired_or_never_was_cannot_be_used(database: str) ->
 
 
 async def test_a_login_is_found_until_it_expires_or_ends(database: str) -> None:
+    assert await keys.any_login() is False
     login_id = await keys.add_login("cookie", NOW, later(60))
     assert await keys.find_login("cookie", later(59.999)) == LoginRow(login_id, NOW, later(60))
     assert await keys.find_login("cookie", later(60)) is None
@@ -116,3 +117,5 @@ async def test_a_login_is_found_until_it_expires_or_ends(database: str) -> None:
     await keys.end_login("cookie", later(1))
     assert await keys.find_login("cookie", later(2)) is None
     assert await keys.find_login("second", later(2)) is not None
+    await keys.end_login("second", later(2))
+    assert await keys.any_login() is True
