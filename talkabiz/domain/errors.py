@@ -12,7 +12,8 @@ TalkabizError
 ├── TooManyStarts       too_many_starts      START_LIMIT is used up for now
 ├── Unreachable         unreachable          no route to WhatsApp
 ├── Starting            starting             the server isn't ready yet
-└── QrRequestTimeout    qr_request_timeout   WhatsApp gave no QR in time
+├── QrRequestTimeout    qr_request_timeout   WhatsApp gave no QR in time
+└── StoreError          database_unavailable (talkabiz.store.errors) the database can't be read or written
 
 The web edge alone knows which HTTP status belongs to which.
 """

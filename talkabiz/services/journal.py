@@ -45,30 +45,40 @@ class Journal:
             clock = asyncio.get_running_loop().time
             look_at = clock() + self._net_seconds
             while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout_at(look_at):
-                        event = await queue.get()
-                        if net.is_new(event):
-                            yield event
-                        continue
-                for missed in await net.haul():
-                    yield missed
-                look_at = clock() + self._net_seconds
+                event = await _next(queue, look_at)
+                if event is None:
+                    for missed in await net.haul():
+                        yield missed
+                    look_at = clock() + self._net_seconds
+                elif net.is_new(event):
+                    yield event
         finally:
             self._queues.discard(queue)
+
+
+async def _next(queue: asyncio.Queue[Event], until: float) -> Event | None:
+    """The next event; None: it was time to look at the table first.
+
+    A function of its own: a generator that yields within a time-out would cancel whoever reads from it.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(until):
+            return await queue.get()
+    return None
 
 
 class _Net:
     """Knows which rows its reader has seen, and finds those that nobody handed over."""
 
     def __init__(self, low: int) -> None:
+        self._begin = low  # what is handed over from here on is new, also if its row was there when reading began
         self._low = low  # every row up to here has been seen
         self._seen: set[int] = set()  # rows above `low` that have been seen: commits may be published out of order
         self._suspects: set[int] = set()  # rows that weren't handed over when the net last looked
 
     def is_new(self, event: Event) -> bool:
         """Whether the reader hasn't had this event yet; remembers it."""
-        if event.id is None:
+        if event.id is None or event.id <= self._begin:
             return True
         if event.id <= self._low or event.id in self._seen:
             return False

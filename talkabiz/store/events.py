@@ -23,7 +23,7 @@ _LAST_ID = "SELECT MAX(id) AS id FROM journal_events"
 
 
 async def append(klien_id: int, type: str, at: datetime, data: dict[str, Any]) -> Event:  # noqa: A002 - the column's name
-    """Inside a transaction. `data` is JSON, and already without secrets (`talkabiz.domain.events.stored`).
+    """Inside a transaction. `data` is JSON, already without secrets (`talkabiz.domain.events.stored`); it gets its `seq`.
 
     Raises:
         NotFound: there is no such klien (any more).
@@ -32,6 +32,7 @@ async def append(klien_id: int, type: str, at: datetime, data: dict[str, Any]) -
     if not numbered:
         raise NotFound
     seq = numbered[0]["seq"]
+    data = {**data, "seq": seq}
     _, appended = await connected().execute_query(_APPEND, [klien_id, seq, type, at, json.dumps(data)])
     return Event(appended[0]["id"], klien_id, seq, type, at, data)
 

@@ -81,7 +81,7 @@ async def test_the_qr_is_pushed_but_never_stored(bench: Bench, klien_id: int) ->
     assert pushed.data["qr"]["svg"].startswith("<svg")
     assert (pushed.data["qr"]["n"], pushed.data["qr"]["of"]) == (1, 4)
     rows, gap = await events.since(klien_id, 0, 100)
-    assert [row.type for row in rows] == ["qr_requested", "qr_ready"]
+    assert [(row.type, row.data["seq"]) for row in rows] == [("qr_requested", 1), ("qr_ready", 2)]
     assert not gap
     assert all(row.data["qr"] is None for row in rows)
     assert (await bench.sessions.stored(klien_id))["qr"] is None

@@ -27,7 +27,7 @@ async def append(klien_id: int, count: int = 1) -> list[Event]:
 async def test_an_event_is_read_as_it_was_appended(klien: Klien) -> None:
     async with transaction():
         appended = await events.append(klien.id, "connected", NOW, DATA)
-    assert appended == Event(appended.id, klien.id, 1, "connected", NOW, DATA)
+    assert appended == Event(appended.id, klien.id, 1, "connected", NOW, {**DATA, "seq": 1})
     assert appended.is_durable
     assert await events.since(klien.id, 0, 10) == ([appended], False)
     assert await events.after(0, 10) == [appended]
