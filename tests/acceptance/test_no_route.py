@@ -129,6 +129,6 @@ async def _by_a_relay(home: Path) -> AsyncIterator[tuple[Loopback, Relay, Server
     async with (
         loopback(home) as world,
         relay(world.settings["wa_proxy_url"]) as way,
-        serving(home, **world.settings | {"wa_proxy_url": way.url}) as server,
+        serving(home, qr_request_seconds="3", **world.settings | {"wa_proxy_url": way.url}) as server,
     ):
         yield world, way, server
