@@ -1,0 +1,1 @@
+"""EDGE: HTTP. Parse, one service call, serialise: REST for programs, pages for people."""

@@ -1,0 +1,65 @@
+"""The application, put together: blueprints, errors, headers, and the one hook that opens and closes everything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from quart import Quart
+from quart_schema import QuartSchema
+
+from talkabiz.services.desk import Desk
+from talkabiz.web import errors, headers, health, kliens, older, pages, sessions
+from talkabiz.web.auth import Site
+from talkabiz.web.reading import JsonRequest
+
+LARGEST_BODY = 64 * 1024
+"""What these paths take is ids and names."""
+
+Lifespan = Callable[[], AbstractAsyncContextManager[Desk]]
+
+
+def create_app(
+    lifespan: Lifespan,
+    *,
+    base_url: str,
+    language: str = "id",
+    static_dir: Path,
+    templates_dir: Path,
+    sandbox: bool = False,
+) -> Quart:
+    """`lifespan` opens everything and gives the desk; until it has, and after it ended, each request gets 503.
+
+    `base_url` decides whether cookies are `Secure`; `language` is what pages speak until a person chooses;
+    `sandbox` puts a banner on every page.
+    """
+    app = _Application("talkabiz", static_folder=str(static_dir), template_folder=str(templates_dir))
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.json.sort_keys = False  # type: ignore[attr-defined] # of the default provider
+    app.json.ensure_ascii = False  # type: ignore[attr-defined] # as above
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions["site"] = Site(base_url=base_url, language=language, sandbox=sandbox)
+    # Strict models are ours, and so is the answer to what doesn't fit them; its pages would come from a CDN.
+    QuartSchema(app, openapi_path=None, redoc_ui_path=None, scalar_ui_path=None, swagger_ui_path=None)
+    for blueprint in (health.blueprint, older.blueprint, kliens.blueprint, sessions.blueprint, pages.blueprint):
+        app.register_blueprint(blueprint)
+    headers.add_to(app)
+    errors.add_to(app)
+    _open_with(app, lifespan)
+    return app
+
+
+class _Application(Quart):
+    request_class = JsonRequest
+
+
+def _open_with(app: Quart, lifespan: Lifespan) -> None:
+    @app.while_serving
+    async def serve() -> AsyncGenerator[None, None]:
+        async with lifespan() as desk:
+            app.extensions["desk"] = desk
+            try:
+                yield
+            finally:
+                del app.extensions["desk"]

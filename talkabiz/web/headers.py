@@ -1,0 +1,64 @@
+"""What every answer carries: an id, and orders to the browser to trust nothing that we didn't send."""
+
+from __future__ import annotations
+
+import secrets
+
+import structlog
+from quart import Quart, Response, g, request
+from ulid import ULID
+
+from talkabiz.web.auth import site
+
+NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+ONE_YEAR_SECONDS = 31_536_000
+
+
+def add_to(app: Quart) -> None:
+    app.before_request(_begin)
+    app.after_request(_finish)
+
+
+def request_id() -> str:
+    found: str = g.request_id
+    return found
+
+
+def nonce() -> str:
+    """This answer's word, by which the browser knows our own script; asking for it makes the answer a page."""
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe(16)
+    found: str = g.nonce
+    return found
+
+
+async def _begin() -> None:
+    g.request_id = str(ULID())
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+async def _finish(answer: Response) -> Response:
+    headers = answer.headers
+    headers["X-Request-Id"] = request_id()
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Content-Security-Policy"] = _page_policy(g.nonce) if "nonce" in g else NOTHING
+    if site().is_https:
+        headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR_SECONDS}"
+    # Files are asked for each time, and mostly answered by 304: after an upgrade, half-old pages would break.
+    headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
+    return answer
+
+
+def _page_policy(word: str) -> str:
+    """Scripts by nonce and what they import; pictures of our own, and the QR as `data:`; the socket back to us."""
+    return (
+        "default-src 'none'; "
+        f"script-src 'nonce-{word}' 'strict-dynamic'; "
+        "style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )

@@ -1,0 +1,41 @@
+"""/health: for load balancers and whoever is woken at night. No key, no klien's data."""
+
+from __future__ import annotations
+
+from quart import Blueprint
+
+from talkabiz.domain.errors import Starting
+from talkabiz.web.auth import desk
+from talkabiz.web.shapes import Json
+
+blueprint = Blueprint("health", __name__, url_prefix="/health")
+
+
+@blueprint.get("")
+async def get_health() -> tuple[Json, int]:
+    """503 when the database or the engine is down. `sessions` counts those that there are, by status beside it."""
+    report = await desk().health.report()
+    body = {
+        "status": "ok" if report.ok else "down",
+        "uptime": round(report.uptime_seconds, 1),
+        "sessions": sum(report.sessions.values()),
+        "by_status": report.sessions,
+        "checks": {"database": report.database, "engine": report.engine},
+        "memory": report.memory,
+    }
+    return body, 200 if report.ok else 503
+
+
+@blueprint.get("/live")
+async def get_live() -> Json:
+    """The process answers. Nothing is looked at: a database that is down is no reason to kill it."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/ready")
+async def get_ready() -> tuple[Json, int]:
+    """Requests may be sent here."""
+    report = await desk().health.report()
+    if not report.ok:
+        raise Starting(retry_after=1)
+    return {"status": "ok"}, 200

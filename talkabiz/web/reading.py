@@ -1,0 +1,100 @@
+"""What comes in: bodies as strict models, and the few values of a query string."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field
+from quart import Request, request
+
+from talkabiz.domain.errors import InvalidInput, InvalidJson, Sentence
+from talkabiz.domain.ids import LARGEST_ID, parse_path_id
+from talkabiz.web.auth import principal
+
+LONGEST_WAIT_SECONDS = 60
+
+KlienId = Annotated[int, Field(gt=0, le=LARGEST_ID)]
+
+
+class JsonRequest(Request):
+    """A request whose body is JSON, whatever its Content-Type says. No body is an empty object."""
+
+    async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: FBT001, FBT002 - Quart's signature
+        del force, silent
+        raw = await self.get_data(cache=cache)
+        if not raw.strip():
+            return {}
+        try:
+            return json.loads(raw, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            raise InvalidJson from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+class Body(BaseModel):
+    """`"1"` is not a number, and a name that isn't known is a mistake."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class KlienChoice(Body):
+    """The older paths: which klien. A klien's own key needn't say."""
+
+    klien_id: KlienId | None = None
+
+
+class SessionStart(KlienChoice):
+    session_id: str | None = None
+    webhook_url: str | None = None
+
+
+class KlienFields(Body):
+    nama: str
+
+
+class StartOptions(Body):
+    """`wait`: seconds to wait for the first QR; 0 answers at once."""
+
+    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = 0
+    session_id: str | None = None
+
+
+def chosen_klien(in_body: int | None = None) -> int:
+    """The klien that a request on the older paths is about: from the body, the query, or the key itself.
+
+    Raises:
+        InvalidInput: nobody said, or body and query differ.
+        NotFound: an id that can't exist.
+    """
+    check_query("klien_id")
+    in_query = parse_path_id(text) if (text := request.args.get("klien_id")) is not None else None
+    if in_body and in_query and in_body != in_query:
+        raise InvalidInput(fields={"klien_id": "The body and the query name different ones."})
+    if chosen := in_body or in_query or principal().klien_id:
+        return chosen
+    raise InvalidInput(
+        Sentence("klien_id diperlukan.", "klien_id is needed."), fields={"klien_id": "Needed with this credential."}
+    )
+
+
+def query_count(name: str, default: int, most: int = LARGEST_ID, least: int = 0) -> int:
+    """A whole number out of the query string. Raises InvalidInput."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,19}", text, re.ASCII) or not least <= int(text) <= most:
+        raise InvalidInput(fields={name: f"A whole number from {least} to {most}."})
+    return int(text)
+
+
+def check_query(*names: str) -> None:
+    """Raises InvalidInput for a name that this path doesn't know, or one that comes twice."""
+    wrong = {name: "Unknown." for name in request.args if name not in names}
+    wrong |= {name: "Given more than once." for name in names if len(request.args.getlist(name)) > 1}
+    if wrong:
+        raise InvalidInput(fields=wrong)

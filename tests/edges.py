@@ -1,0 +1,194 @@
+"""The web and realtime edges over real services and a real database. The WhatsApp port alone is played by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from quart import Quart
+from quart.typing import TestClientProtocol
+
+from talkabiz.assets import static_dir, templates_dir
+from talkabiz.domain.access import Kind, Scope
+from talkabiz.domain.limits import Limits
+from talkabiz.realtime.rooms import Rooms
+from talkabiz.realtime.server import Realtime, create_server
+from talkabiz.services.access import Access
+from talkabiz.services.desk import Desk
+from talkabiz.services.health import Health
+from talkabiz.services.journal import Journal
+from talkabiz.services.kliens import Kliens
+from talkabiz.services.painting import Painter
+from talkabiz.services.runner import Surroundings
+from talkabiz.services.sessions import Sessions
+from talkabiz.store import database
+from talkabiz.web.app import create_app
+from tests.fakes import ManualClock, ScriptedWhatsApp
+
+API_KEY = "an-admin-key-of-the-operator"
+BASE_URL = "http://localhost"  # as Quart's test client calls it
+FACT_SECONDS = 5
+
+_EMPTY_DATABASE: list[bytes] = []
+
+Json = dict[str, Any]
+
+
+@dataclass
+class House:
+    """Everything, wired as bootstrap wires it."""
+
+    whatsapp: ScriptedWhatsApp
+    clock: ManualClock
+    rooms: Rooms
+    desk: Desk
+    realtime: Realtime
+    app: Quart
+    keys: dict[tuple[int, str], str] = field(default_factory=dict)
+    engine_alive: bool = True
+
+    # --- kliens and credentials ---------------------------------------------------------------------------------------
+
+    async def add_klien(self, nama: str = "Toko Sinar") -> int:
+        return (await self.desk.kliens.add(nama)).id
+
+    async def key_of(self, klien_id: int, *scopes: Scope) -> str:
+        return await self.desk.access.make_key(Kind.KLIEN, klien_id, frozenset(scopes or Scope), "test")
+
+    async def login(self) -> str:
+        """The value of an operator's cookie."""
+        login = await self.desk.access.log_in(await self.desk.access.make_login_link())
+        assert login
+        return login
+
+    def client(self, key: str | None = API_KEY) -> Client:
+        return Client(self.app.test_client(use_cookies=False), {"Authorization": f"Bearer {key}"} if key else {})
+
+    # --- what WhatsApp does -------------------------------------------------------------------------------------------
+
+    async def show_qr(self, klien_id: int) -> None:
+        """As far as a code on show."""
+        await self.desk.sessions.start(klien_id)
+        self.whatsapp.enter(klien_id)
+        self.whatsapp.show_code(klien_id)
+        await self.reach(klien_id, "qr_ready")
+
+    async def link(self, klien_id: int, phone: str = "628123456789", name: str = "Ibu Sari") -> None:
+        """All the way to connected."""
+        await self.show_qr(klien_id)
+        self.whatsapp.pair(klien_id, phone, name)
+        await self.reach(klien_id, "scanning")
+        self.whatsapp.link_up(klien_id)
+        await self.reach(klien_id, "connected")
+
+    async def reach(self, klien_id: int, status: str) -> Json:
+        """The snapshot once the session is in that status."""
+        runner = await self.desk.sessions._runner(klien_id)
+        await runner.wait_for(lambda session: session.status.value == status, FACT_SECONDS)
+        snapshot = await self.desk.sessions.live(klien_id)
+        assert snapshot["status"] == status
+        return snapshot
+
+
+@dataclass
+class Client:
+    """Quart's test client with a credential. Answers are checked for what every answer has."""
+
+    http: TestClientProtocol
+    headers: dict[str, str]
+
+    async def ask(self, method: str, path: str, *, expect: int, headers: Json | None = None, **how: Any) -> Any:
+        """The answer's JSON, or its body where it isn't JSON."""
+        answer = await self.send(method, path, headers=headers, **how)
+        body = await answer.get_data(as_text=True)
+        assert answer.status_code == expect, f"{answer.status_code}: {body[:500]}"
+        return await answer.get_json() if answer.is_json else body
+
+    async def refusal(self, method: str, path: str, *, expect: int, code: str, **how: Any) -> Json:
+        """A problem with this status and code."""
+        answer = await self.send(method, path, **how)
+        problem: Json = await answer.get_json()
+        assert (answer.status_code, problem.get("code")) == (expect, code), problem
+        assert answer.content_type == "application/problem+json"
+        assert problem["status"] == expect
+        assert problem["message"].keys() == {"id", "en"}
+        assert problem["request_id"] == answer.headers["X-Request-Id"]
+        return problem
+
+    async def send(self, method: str, path: str, *, headers: Json | None = None, **how: Any) -> Any:
+        answer = await self.http.open(path, method=method, headers={**self.headers, **(headers or {})}, **how)
+        assert answer.headers["X-Request-Id"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        return answer
+
+
+@asynccontextmanager
+async def open_house(home: Path, limits: Limits | None = None, **web: Any) -> AsyncIterator[House]:
+    """Built and open. `limits` and `web` (what `create_app` takes) may differ from the usual."""
+    url = await _migrated(home / "talkabiz.db")
+    whatsapp, clock, rooms, painter, journal = ScriptedWhatsApp(), ManualClock(), Rooms(), Painter(), Journal(0.05)
+    base_url: str = web.pop("base_url", BASE_URL)
+    realtime = create_server(rooms, base_url=base_url, allowed_origins=web.pop("allowed_origins", ()))
+    async with AsyncExitStack() as stack:
+        await database.open_database(url)
+        stack.push_async_callback(database.close_database)
+        stack.callback(painter.close)
+        sessions = Sessions(Surroundings(whatsapp, rooms, journal, painter, clock, limits or Limits()))
+        stack.push_async_callback(sessions.release)
+        health = Health(sessions, lambda: house.engine_alive)
+        desk = Desk(sessions, Kliens(sessions), Access(clock, API_KEY), journal, health)
+
+        @asynccontextmanager
+        async def lifespan() -> AsyncIterator[Desk]:
+            async with realtime.serving(desk):
+                yield desk
+
+        app = create_app(lifespan, base_url=base_url, static_dir=static_dir(), templates_dir=templates_dir(), **web)
+        house = House(whatsapp, clock, rooms, desk, realtime, app)
+        yield house
+
+
+async def _migrated(file: Path) -> str:
+    """The address of a new database there. The first one is migrated, the others are copies of it."""
+    url = f"sqlite:///{file}"
+    if not _EMPTY_DATABASE:
+        await database.migrate(url)
+        _EMPTY_DATABASE.append(file.read_bytes())
+    file.write_bytes(_EMPTY_DATABASE[0])
+    return url
+
+
+@asynccontextmanager
+async def serving(house: House) -> AsyncIterator[str]:
+    """The house behind a real server on a free port of this machine; its address."""
+    config, stop, ready = Config(), asyncio.Event(), asyncio.Event()
+    config.bind = ["127.0.0.1:0"]
+    config.graceful_timeout = 0.1
+    sockets = config.create_sockets()
+    sockets.insecure_sockets[0].listen()  # whoever comes before the server is ready waits in line
+    port = sockets.insecure_sockets[0].getsockname()[1]
+    config.create_sockets = lambda: sockets  # type: ignore[method-assign] # it would take another port
+    wrapped = house.realtime.wrap(house.app)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        async def note(message: Any) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                ready.set()
+
+        await wrapped(scope, receive, note)
+
+    server = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
+    try:
+        async with asyncio.timeout(FACT_SECONDS):
+            await ready.wait()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stop.set()
+        await server

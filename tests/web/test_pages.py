@@ -1,0 +1,270 @@
+"""The pages, as a browser gets them: logging in, languages, the hooks that the script and tests hold on to."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from quart import Response
+
+from tests.edges import Client, House, open_house
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Sec-Fetch-Site": "same-origin"}
+
+
+class Page(HTMLParser):
+    """The elements of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.html = html
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def having(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for _, attributes in self.elements if name in attributes]
+
+
+async def page(client: Client, path: str, expect: int = 200) -> Page:
+    answer = await client.send("GET", path)
+    assert answer.status_code == expect
+    assert answer.content_type == "text/html; charset=utf-8"
+    return Page(await answer.get_data(as_text=True))
+
+
+@pytest.fixture(name="visitor")
+async def _visitor(house: House) -> Client:
+    return Client(house.client(None).http, dict(BROWSER))
+
+
+@pytest.fixture(name="operator")
+async def _operator(house: House) -> Client:
+    return Client(house.client(None).http, {**BROWSER, "Cookie": f"talkabiz_session={await house.login()}"})
+
+
+def cookie_of(answer: Response, name: str) -> str:
+    found = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith(f"{name}=")]
+    assert len(found) == 1
+    return str(found[0])
+
+
+# --- logging in -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_link_logs_one_browser_in_once(house: House, visitor: Client) -> None:
+    path = f"/login/{await house.desk.access.make_login_link()}"
+    await page(visitor, path)
+    shown = await page(visitor, path)  # opening it uses nothing up
+    assert [form["action"] for form in shown.having("action") if form["action"] == path] == [path]
+    answer = await visitor.send("POST", path)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    cookie = cookie_of(answer, "talkabiz_session")
+    assert re.search(r"; HttpOnly", cookie)
+    assert re.search(r"; SameSite=Lax", cookie)
+    assert re.search(r"; Max-Age=1209600", cookie)
+    assert "Secure" not in cookie
+    inside = Client(visitor.http, {**BROWSER, "Cookie": cookie.partition(";")[0]})
+    await page(inside, "/")
+    assert (await visitor.send("POST", path)).status_code == 410
+    await page(visitor, path, expect=410)
+
+
+async def test_the_cookie_is_secure_where_the_address_is(tmp_path: Path) -> None:
+    async with open_house(tmp_path, base_url="https://wa.example.com") as house, house.app.test_app():
+        path = f"/login/{await house.desk.access.make_login_link()}"
+        answer = await Client(house.client(None).http, dict(BROWSER)).send("POST", path)
+        assert "; Secure" in cookie_of(answer, "talkabiz_session")
+
+
+async def test_a_link_works_for_15_minutes(house: House, visitor: Client) -> None:
+    path = f"/login/{await house.desk.access.make_login_link()}"
+    house.clock.advance(15 * 60 - 1)
+    await page(visitor, path)
+    house.clock.advance(1)
+    await page(visitor, path, expect=410)
+    assert (await visitor.send("POST", path)).status_code == 410
+
+
+async def test_a_made_up_link_logs_nobody_in(visitor: Client) -> None:
+    await page(visitor, "/login/made-up", expect=410)
+    assert (await visitor.send("POST", "/login/made-up")).status_code == 410
+
+
+async def test_another_sites_page_logs_nobody_in(house: House, visitor: Client) -> None:
+    path = f"/login/{await house.desk.access.make_login_link()}"
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
+        assert (await visitor.send("POST", path, headers=headers)).status_code == 403
+    bare = Client(visitor.http, {})
+    assert (await bare.send("POST", path, headers={"Origin": "http://evil.example"})).status_code == 403
+    assert (await bare.send("POST", path, headers={"Origin": "null"})).status_code == 303
+
+
+async def test_logging_out_ends_the_login_itself(operator: Client) -> None:
+    answer = await operator.send("POST", "/logout")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    assert "Max-Age=0" in cookie_of(answer, "talkabiz_session")
+    assert (await operator.send("GET", "/")).headers["Location"] == "/login"
+
+
+async def test_another_sites_page_cannot_log_out(operator: Client) -> None:
+    assert (await operator.send("POST", "/logout", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 403
+    await page(operator, "/")
+
+
+async def test_without_a_login_pages_lead_to_it(house: House, visitor: Client, klien_id: int) -> None:
+    for path in ("/", f"/kliens/{klien_id}", f"/kliens/{klien_id + 1}"):
+        answer = await visitor.send("GET", path)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    shown = await page(visitor, "/login")
+    assert "talkabiz login-link" in shown.html
+
+
+# --- kliens -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_empty_list_says_what_to_do(operator: Client) -> None:
+    shown = await page(operator, "/")
+    assert "Tambahkan klien pertama" in shown.html
+    assert shown.having("data-klien") == []
+
+
+async def test_the_list_shows_each_klien_and_its_state(house: House, operator: Client, klien_id: int) -> None:
+    other = await house.add_klien("Warung Bulan")
+    await house.link(other)
+    states = [(each["data-klien"], each["data-status"]) for each in (await page(operator, "/")).having("data-klien")]
+    assert states == [(str(klien_id), "disconnected"), (str(other), "connected")]
+
+
+async def test_numbers_are_masked_in_the_list(house: House, operator: Client, klien_id: int) -> None:
+    await house.link(klien_id)
+    shown = await page(operator, "/")
+    assert "+6281*****789" in shown.html
+    assert "628123456789" not in shown.html
+
+
+async def test_the_list_goes_on_page_by_page(house: House, operator: Client) -> None:
+    ids = [str(await house.add_klien(f"Klien {n}")) for n in range(51)]
+    first = await page(operator, "/")
+    assert [each["data-klien"] for each in first.having("data-klien")] == ids[:50]
+    following = [each["href"] for each in first.having("href") if (each["href"] or "").startswith("/?after=")]
+    second = await page(operator, following[0] or "")
+    assert [each["data-klien"] for each in second.having("data-klien")] == ids[50:]
+
+
+async def test_a_klien_is_added_by_the_form(operator: Client) -> None:
+    answer = await operator.send("POST", "/kliens", form={"nama": "Toko Sinar"})
+    assert answer.status_code == 303
+    shown = await page(operator, answer.headers["Location"])
+    assert "Toko Sinar" in shown.html
+
+
+async def test_a_name_that_cannot_be_one_is_told_beside_the_field(operator: Client) -> None:
+    answer = await operator.send("POST", "/kliens", form={"nama": "<i>" + "x" * 100})
+    shown = Page(await answer.get_data(as_text=True))
+    assert answer.status_code == 422
+    assert "1 sampai 100 karakter" in shown.html
+    assert [each["value"] for each in shown.having("aria-invalid")] == ["<i>" + "x" * 100]
+
+
+async def test_a_kliens_page_has_the_hooks(operator: Client, klien_id: int) -> None:
+    shown = await page(operator, f"/kliens/{klien_id}")
+    states = [(each["data-klien"], each["data-status"]) for each in shown.having("data-klien")]
+    assert states == [(str(klien_id), "disconnected")]
+    actions = {each["data-action"] for each in shown.having("data-action")}
+    assert actions == {"connect", "refresh", "disconnect", "confirm"}
+
+
+async def test_no_page_holds_a_qr_when_it_loads(house: House, operator: Client, klien_id: int) -> None:
+    await house.show_qr(klien_id)
+    for path in ("/", f"/kliens/{klien_id}"):
+        shown = await page(operator, path)
+        assert shown.having("data-qr") == []
+        assert "linked_devices" not in shown.html
+        assert "data:image" not in shown.html
+
+
+async def test_a_klien_that_does_not_exist_is_told_in_words(operator: Client, klien_id: int) -> None:
+    for path in (f"/kliens/{klien_id + 1}", "/kliens/x", "/kliens/01", "/nowhere"):
+        shown = await page(operator, path, expect=404)
+        assert "Tidak ditemukan." in shown.html
+
+
+async def test_one_kliens_key_has_no_pages(house: House, klien_id: int) -> None:
+    own = house.client(await house.key_of(klien_id))
+    for path in ("/", f"/kliens/{klien_id}"):
+        await own.refusal("GET", path, expect=404, code="not_found")
+
+
+async def test_names_are_text_and_nothing_else(house: House, operator: Client) -> None:
+    nama = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    klien_id = await house.add_klien(nama)
+    for path in ("/", f"/kliens/{klien_id}"):
+        shown = await page(operator, path)
+        assert not shown.having("onerror")
+        assert [tag for tag, attributes in shown.elements if tag == "script" and "nonce" not in attributes] == []
+
+
+# --- every page -------------------------------------------------------------------------------------------------------
+
+
+async def test_nothing_is_written_into_the_page_that_the_policy_forbids(operator: Client, klien_id: int) -> None:
+    for path in ("/login", "/", f"/kliens/{klien_id}", "/nowhere"):
+        answer = await operator.send("GET", path)
+        shown = Page(await answer.get_data(as_text=True))
+        assert shown.having("style") == []
+        assert [tag for tag, _ in shown.elements if tag == "style"] == []
+        assert not re.search(r"\son\w+=", shown.html)
+        scripts = [attributes for tag, attributes in shown.elements if tag == "script"]
+        assert all(f"'nonce-{each['nonce']}'" in answer.headers["Content-Security-Policy"] for each in scripts)
+        assert all((each["src"] or "").startswith("/static/") for each in scripts)
+
+
+async def test_the_language_is_remembered(visitor: Client) -> None:
+    shown = await page(visitor, "/login")
+    assert shown.elements[0] == ("html", {"lang": "id"}) or ("html", {"lang": "id"}) in shown.elements
+    answer = await visitor.send("POST", "/language", form={"language": "en", "back": "/login"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    cookie = cookie_of(answer, "talkabiz_language").partition(";")[0]
+    english = await page(Client(visitor.http, {**BROWSER, "Cookie": cookie}), "/login")
+    assert ("html", {"lang": "en"}) in english.elements
+    assert "Log in" in english.html
+
+
+@pytest.mark.parametrize(
+    "back", ["//evil.example", "https://evil.example", "/\\evil.example", "x", "", "/\r\nSet-Cookie: a=b"]
+)
+async def test_the_way_back_stays_here(visitor: Client, back: str) -> None:
+    answer = await visitor.send("POST", "/language", form={"language": "en", "back": back})
+    assert answer.headers["Location"] == "/"
+
+
+async def test_an_unknown_language_changes_nothing(visitor: Client) -> None:
+    answer = await visitor.send("POST", "/language", form={"language": "xx", "back": "/login"})
+    assert answer.headers.getlist("Set-Cookie") == []
+    strange = Client(visitor.http, {**BROWSER, "Cookie": "talkabiz_language=xx"})
+    assert ("html", {"lang": "id"}) in (await page(strange, "/login")).elements
+
+
+async def test_the_first_language_is_a_setting(tmp_path: Path) -> None:
+    async with open_house(tmp_path, language="en") as house, house.app.test_app():
+        shown = await page(Client(house.client(None).http, dict(BROWSER)), "/login")
+        assert ("html", {"lang": "en"}) in shown.elements
+
+
+async def test_a_sandbox_says_so_on_every_page(tmp_path: Path) -> None:
+    async with open_house(tmp_path, sandbox=True) as house, house.app.test_app():
+        klien_id = await house.add_klien()
+        inside = {**BROWSER, "Cookie": f"talkabiz_session={await house.login()}"}
+        operator = Client(house.client(None).http, inside)
+        for path, status in (("/login", 200), ("/", 200), (f"/kliens/{klien_id}", 200), ("/nowhere", 404)):
+            assert len((await page(operator, path, expect=status)).having("data-sandbox")) == 1
+
+
+async def test_without_a_sandbox_no_page_speaks_of_it(operator: Client, klien_id: int) -> None:
+    for path in ("/login", "/", f"/kliens/{klien_id}"):
+        assert "sandbox" not in (await page(operator, path)).html.lower()
