@@ -36,7 +36,7 @@ function show(snapshot) {
   setIcon(row.querySelector("use"), group);
   field(row, "status", wordOf(snapshot.status));
   field(row, "message", snapshot.message[language]);
-  field(row, "phone", snapshot.me ? maskPhone(snapshot.me.phone) : "–");
+  field(row, "phone", snapshot.me ? maskPhone(snapshot.me.phone) : "");
 }
 
 function field(row, name, text) {

@@ -112,7 +112,7 @@ async def _kliens_page(**form: str) -> Response:
 
 
 def _phone(klien: Klien) -> str:
-    return f"+{mask_phone(klien.wa_nomor)}" if klien.wa_nomor else "–"
+    return f"+{mask_phone(klien.wa_nomor)}" if klien.wa_nomor else ""
 
 
 async def _identify_operator() -> None:
