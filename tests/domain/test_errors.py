@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 
@@ -29,9 +30,13 @@ def test_the_codes_are_those_that_programs_rely_on() -> None:
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    drawn = dict(re.findall(r"── (\w+) +(\w+) ", errors.__doc__ or ""))
+    drawn = re.findall(r"── (\w+) +(\w+) +(?:\(([\w.]+)\))?", errors.__doc__ or "")
 
-    assert drawn == {kind.__name__: kind.code for kind in KINDS if kind is not TalkabizError}
+    assert {name for name, _, room in drawn if not room} == {kind.__name__ for kind in KINDS} - {"TalkabizError"}
+    for name, code, room in drawn:
+        kind = getattr(importlib.import_module(room or errors.__name__), name)
+        assert issubclass(kind, TalkabizError)
+        assert kind.code == code
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)

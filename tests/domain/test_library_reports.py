@@ -18,6 +18,7 @@ from talkabiz.domain.inputs import LogoutCause, PairFailure
 from talkabiz.domain.session import decide, is_transition, next_alarm
 from talkabiz.domain.states import Moment, Session
 from tests.domain.examples import FRESH, LIMITS, ME, RUN, SESSIONS, STRANGER, at, leaves, told_of
+from tests.domain.laws import ring
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,11 @@ def tell(session: Session, report: Report) -> str:
         now: datetime = min([at(report.until), *(when for when, _ in pending[:1]), *([alarm.at] if alarm else [])])
         if pending and pending[0][0] == now:
             what = pending.pop(0)[1]
+            step = decide(session, what, Moment(now, LIMITS, 0))
         elif alarm and alarm.at == now:
-            what = alarm.ring(FRESH)
+            step = ring(session, alarm, FRESH, Moment(now, LIMITS, 0))
         else:
             return " > ".join(told)
-        step = decide(session, what, Moment(now, LIMITS, 0))
         if step and is_transition(session, step.session):
             told.append(told_of(step.session))
         session = step.session if step else session
