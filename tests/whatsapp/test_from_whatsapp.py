@@ -202,8 +202,8 @@ def test_any_other_end_is_the_engines(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "fact"),
     [
-        ("proto: required field defproto.TemporaryBan.Code not set", i.Banned(A, None)),
-        ("proto: required field defproto.ConnectFailure.Reason not set", i.ConnectRefused(A, 0)),
+        ("proto: required field neonize.TemporaryBan.Code not set", i.Banned(A, None)),
+        ("proto: required field neonize.ConnectFailure.Reason not set", i.ConnectRefused(A, 0)),
     ],
 )
 def test_an_event_with_an_unknown_number_is_known_by_the_error_it_ends_in(text: str, fact: i.Fact) -> None:

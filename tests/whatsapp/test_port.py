@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 from talkabiz.domain import inputs as i
 from talkabiz.sandbox.errors import SandboxError
+from talkabiz.sandbox.link import Link
+from talkabiz.sandbox.nodes import Node
 from talkabiz.sandbox.world import Sandbox
 from talkabiz.whatsapp.local import LocalWhatsApp
 from talkabiz.whatsapp.run import Run
@@ -346,6 +349,9 @@ async def test_forgetting_a_device_removes_its_file_for_good(
     edge.forget_device(KLIEN, device, device)
     assert files(sessions) == []
 
+    late = sessions / str(KLIEN) / f"{device}.db-journal"
+    late.parent.mkdir()
+    late.touch()  # as by a last write of the run
     await gone(edge)
     assert files(sessions) == []
 
@@ -416,6 +422,31 @@ async def test_a_ban_says_until_when(edge: LocalWhatsApp, sandbox: Sandbox, ear:
     until_ = (await ear.wait(device, i.Banned)).until
     assert until_ is not None
     assert abs(until_ - datetime.now(UTC) - timedelta(hours=1)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [("temporary_ban", {"code": "199"}, i.Banned), ("client_outdated", {"reason": "418"}, i.ConnectRefused)],
+)
+async def test_a_refusal_with_a_number_that_the_library_has_no_word_for_is_still_told(
+    edge: LocalWhatsApp,
+    sandbox: Sandbox,
+    ear: Ear,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: tuple[str, dict[str, str], type[i.Fact]],
+) -> None:
+    """It can't encode the event, and its event loop ends."""
+    fault, unknown, fact = refusal
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
+    send = Link.send
+
+    def send_unknown(to: Link, node: Node) -> None:
+        send(to, replace(node, attrs={**node.attrs, **unknown}) if node.tag == "failure" else node)
+
+    monkeypatch.setattr(Link, "send", send_unknown)
+    sandbox.inject(fault, NUMBER)
+
+    await ear.wait(device, fact)
 
 
 async def test_an_outdated_library_is_told(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear) -> None:

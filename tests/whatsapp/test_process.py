@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.whatsapp.proxies import refusing_proxy
+
 NOISE = "Press Ctrl+C to exit"
 """All that the library may leave on stderr: one line for each session."""
 
@@ -164,3 +166,32 @@ def test_the_binding_can_be_imported_without_loading_the_library() -> None:
     )
 
     assert done.stdout == "False\n", done.stderr
+
+
+PAIR_WITHOUT_A_PROXY = """
+import asyncio, sys
+from pathlib import Path
+from talkabiz.whatsapp.devices import Devices
+from talkabiz.whatsapp.local import LocalWhatsApp
+
+async def main():
+    devices, facts = Devices.open(Path(sys.argv[1])), asyncio.Queue()
+    edge = LocalWhatsApp(binding, devices, proxy_url=None, loop=asyncio.get_running_loop())
+    edge.connect_facts(lambda klien_id, fact: facts.put_nowait(type(fact).__name__))
+    edge.start_pairing(1, "A")
+    async with asyncio.timeout(30):
+        print(await facts.get(), await facts.get())
+
+asyncio.run(main())
+"""
+
+
+def test_without_a_proxy_of_its_own_the_library_follows_the_environments(tmp_path: Path) -> None:
+    """Nobody listens there, so nothing leaves the machine."""
+    log = "import structlog; structlog.configure(logger_factory=structlog.PrintLoggerFactory(__import__('sys').stderr))"
+    done = python(
+        *("-c", f"{log}\n{LOAD}\n{PAIR_WITHOUT_A_PROXY}", str(tmp_path / "sessions")), HTTPS_PROXY=refusing_proxy()
+    )
+
+    assert done.stdout == "StartEntered NoRoute\n", done.stderr
+    assert "proxyconnect" in done.stderr
