@@ -107,16 +107,20 @@ class Devices:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
-    def read(self, path: Path) -> Me | None:
-        """The account of the device in a store that the library may have open; None without one, or without a file.
+    def has_device(self, path: Path) -> bool | None:
+        """Whether the store, which the library may have open, holds a device. None: it can't be told at the moment, so
+        do nothing that can't be undone. A file that isn't there holds none.
 
         Read as a mere file (`immutable`): without locks and journal. The library brings its own copy of SQLite, and two
         copies in one process don't see each other's locks: ours would take the journal of a transaction under way for
         one left over from a crash, and undo it.
         """
         try:
-            return _read(path, "mode=ro&immutable=1")
-        except sqlite3.Error:
+            path.lstat()
+            return _read(path, "mode=ro&immutable=1") is not None
+        except FileNotFoundError:
+            return False
+        except (OSError, sqlite3.Error):
             return None
 
     def delete(self, path: Path) -> None:

@@ -183,7 +183,9 @@ class Engine:
     def _take_news(self, attempt: Attempt, kind: Kind, number: int, data: bytes) -> None:
         name, text = attempt.name, data.decode(errors="replace")
         if kind is Kind.CODE:
-            self.tell(attempt, i.CodeIssued(name, text))
+            # A log-in gets codes if the library found no device in the store.
+            logged_out = i.LoggedOut(name, i.LogoutCause.LOGGED_OUT)
+            self.tell(attempt, i.CodeIssued(name, text) if attempt.pairing else logged_out)
         elif kind is Kind.STATUS:
             log.info("whatsapp pairing", klien_id=attempt.klien_id, status=text)
             attempt.scanned = text == "success"
@@ -201,6 +203,7 @@ class Engine:
             self.tell(attempt, from_whatsapp.fact_of_event(name, number, data, datetime.now(UTC)))
 
     def tell(self, attempt: Attempt, fact: i.Fact | None) -> None:
+        """Remembers what it means, and hands it on, unless nobody wants to hear of this attempt any more."""
         if isinstance(fact, i.Paired):
             if attempt.paired:
                 return

@@ -72,12 +72,12 @@ class LocalWhatsApp:
         if self._stopping:
             return
         store = self._devices.path(klien_id, device)
-        if self._devices.read(store):
-            self._engine.start(Attempt(klien_id, attempt, str(store), pairing=False))
-        else:
+        if self._devices.has_device(store) is False:
             # As an engine's failure it would be tried for ever, and the klien could never link anew.
             log.warning("the store file of a device is gone", klien_id=klien_id, device=device)
             self._fail(klien_id, i.LoggedOut(attempt, i.LogoutCause.LOGGED_OUT))
+        else:
+            self._engine.start(Attempt(klien_id, attempt, str(store), pairing=False))
 
     def close(self, attempt: str) -> None:
         if found := self._engine.find(attempt):
@@ -88,7 +88,7 @@ class LocalWhatsApp:
         holder = self._holder(attempt, str(store))
         try:
             if holder is None:
-                if self._stopping or not self._devices.read(store):
+                if self._stopping or self._devices.has_device(store) is False:
                     return False
                 holder = Attempt(klien_id, str(ULID()), str(store), pairing=False)
                 self._engine.start(holder)
@@ -112,8 +112,8 @@ class LocalWhatsApp:
     def forget_klien(self, klien_id: int) -> None:
         for attempt in self._engine.all():
             if attempt.klien_id == klien_id:
-                self._engine.close(attempt)
                 self._doomed.add(attempt.store)
+                self._engine.close(attempt)
         self._devices.delete_klien(klien_id)
 
     def stored_devices(self) -> Sequence[StoredDevice]:
@@ -200,9 +200,10 @@ class LocalWhatsApp:
             self._doomed.discard(attempt.store)
             self._devices.delete(store)
         elif attempt.pairing and not attempt.adopted:
-            if not self._devices.read(store):
+            has_device = self._devices.has_device(store)
+            if has_device is False:
                 self._devices.delete(store)
-            elif not self._stopping:
+            elif has_device and not self._stopping:
                 log.info("a device was paired unseen and is logged out again", klien_id=attempt.klien_id)
                 farewell = self._loop.create_task(self.log_out(attempt.klien_id, None, attempt.name))
                 self._farewells.add(farewell)

@@ -88,7 +88,7 @@ def _guarded(callback: Callable[Concatenate[Run, P], None]) -> Callable[Concaten
 
 
 class Run:
-    """`uuid` is the library's name of it, never used twice; `pairing` says that the store holds no device yet."""
+    """The library knows it by klien and attempt, never used twice. `pairing`: the store holds no device yet."""
 
     def __init__(self, binding: Binding, klien_id: int, attempt: str, store: str, *, pairing: bool, hear: Hear) -> None:
         self._gate = binding.gate
@@ -197,9 +197,11 @@ class Run:
     @_guarded
     def _on_status(self, _uuid: int, text: int) -> None:
         self._no_stop_until = time.monotonic() + AFTER_STATUS_SECONDS
-        self._sign()
-        self._hear(Kind.STATUS, 0, ctypes.string_at(text))
-        self._pass_to_events()
+        try:
+            self._sign()
+            self._hear(Kind.STATUS, 0, ctypes.string_at(text))
+        finally:
+            self._pass_to_events()
 
     @_guarded
     def _on_event(self, _uuid: bytes, data: int | None, size: int, number: int) -> None:

@@ -62,8 +62,8 @@ class Watch:
         if attempt.run and not attempt.pairing and not attempt.decided.is_set():
             # Refused before its events began, a log-in ends without a word; but the library has emptied the store.
             store = Path(attempt.store)
-            me = await self._pool.call(lambda: self._devices.read(store), seconds=ANSWER_SECONDS)
-            return None if me else i.LoggedOut(attempt.name, i.LogoutCause.LOGGED_OUT)
+            has_device = await self._pool.call(lambda: self._devices.has_device(store), seconds=ANSWER_SECONDS)
+            return i.LoggedOut(attempt.name, i.LogoutCause.LOGGED_OUT) if has_device is False else None
         return None
 
     async def _is_up(self, attempt: Attempt) -> bool | None:

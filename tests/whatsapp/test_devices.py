@@ -183,9 +183,9 @@ def test_stored_devices_are_found_with_their_accounts(devices: Devices) -> None:
 
 
 def test_without_a_push_name_the_business_name_stands(devices: Devices) -> None:
-    path = store(devices, 1, "A", TABLE, ROW, "UPDATE whatsmeow_device SET push_name = '', lid = NULL")
+    store(devices, 1, "A", TABLE, ROW, "UPDATE whatsmeow_device SET push_name = '', lid = NULL")
 
-    assert devices.read(path) == Me("628123", "", "Toko Jaya", "android")
+    assert [found.me for found in devices.stored()] == [Me("628123", "", "Toko Jaya", "android")]
 
 
 def test_stores_without_a_device_are_deleted(devices: Devices, root: Path) -> None:
@@ -221,15 +221,29 @@ def test_reading_a_store_in_use_undoes_nothing(devices: Devices) -> None:
     journal = path.with_name("A.db-journal").read_bytes()
     content = path.read_bytes()
 
-    devices.read(path)
+    devices.has_device(path)
 
     assert path.with_name("A.db-journal").read_bytes() == journal
     assert path.read_bytes() == content
 
 
-def test_reading_what_is_not_there_is_no_device(devices: Devices) -> None:
-    assert devices.read(devices.path(1, "A")) is None
-    assert not devices.path(1, "A").exists()
+def test_a_store_is_known_to_hold_a_device_or_none(devices: Devices) -> None:
+    assert devices.has_device(store(devices, 1, "A", TABLE, ROW)) is True
+    assert devices.has_device(store(devices, 1, "B", TABLE)) is False
+    assert devices.has_device(store(devices, 1, "C")) is False
+    assert devices.has_device(devices.path(1, "D")) is False
+    assert not devices.path(1, "D").exists()
+
+
+def test_a_store_that_cannot_be_read_may_hold_one(devices: Devices) -> None:
+    """Nobody deletes it for that."""
+    path = store(devices, 1, "A", TABLE, ROW)
+    path.write_bytes(b"SQLite format 3\x00" + path.read_bytes()[16:4000])
+    assert devices.has_device(path) is None
+
+    path.unlink()
+    path.mkdir()
+    assert devices.has_device(path) is None
 
 
 def test_a_deleted_device_leaves_nothing(devices: Devices, root: Path) -> None:

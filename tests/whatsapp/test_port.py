@@ -16,6 +16,8 @@ from talkabiz.sandbox.errors import SandboxError
 from talkabiz.sandbox.link import Link
 from talkabiz.sandbox.nodes import Node
 from talkabiz.sandbox.world import Sandbox
+from talkabiz.whatsapp import run
+from talkabiz.whatsapp.devices import Devices
 from talkabiz.whatsapp.local import LocalWhatsApp
 from talkabiz.whatsapp.run import Run
 from tests.whatsapp.conftest import Open
@@ -127,8 +129,9 @@ async def test_when_the_codes_run_out_it_is_told_and_the_lost_thread_is_counted(
 
 
 async def test_no_code_is_silence_and_can_be_closed(
-    edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
+    edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(run, "CODELESS_SECONDS", 1)
     sandbox.inject("no_qr")
     attempt = fresh_attempt()
     edge.start_pairing(KLIEN, attempt)
@@ -179,6 +182,34 @@ async def test_a_device_whose_file_is_gone_counts_as_logged_out(edge: LocalWhats
     edge.start_session(KLIEN, attempt, fresh_attempt())
 
     await ear.wait(attempt, i.LoggedOut)
+
+
+async def test_a_store_that_cannot_be_read_is_kept(edge: LocalWhatsApp, ear: Ear, sessions: Path) -> None:
+    """Whatever is wrong with it may pass, or be mended; a deleted device never comes back."""
+    device = fresh_attempt()
+    store = sessions / str(KLIEN) / f"{device}.db"
+    store.parent.mkdir()
+    store.write_bytes(b"not a database" * 1000)
+    attempt = fresh_attempt()
+
+    edge.start_session(KLIEN, attempt, device)
+
+    assert (await ear.wait(attempt, i.EngineFailed)).lasting
+    await gone(edge)
+    assert files(sessions) == [f"{device}.db"]
+
+
+async def test_a_log_in_for_which_the_library_finds_no_device_is_logged_out(
+    edge: LocalWhatsApp, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Devices, "has_device", lambda devices, path: None)  # it couldn't be read before
+    attempt, device = fresh_attempt(), fresh_attempt()
+    edge._devices.make_empty(edge._devices.path(KLIEN, device))
+
+    edge.start_session(KLIEN, attempt, device)
+
+    await ear.wait(attempt, i.LoggedOut)
+    assert i.CodeIssued not in ear.kinds(attempt)
 
 
 async def test_what_never_paired_leaves_nothing(

@@ -156,6 +156,10 @@ def beside(step: Callable[[], Any]) -> threading.Event:
     return done
 
 
+def _fail(kind: Kind, number: int, data: bytes) -> None:
+    raise RuntimeError("a fault of ours")
+
+
 def is_free(gate: Gate) -> bool:
     return beside(lambda: gate.shared().release()).wait(NOT_YET)
 
@@ -334,6 +338,21 @@ def test_a_status_of_a_stopped_run_is_not_returned_from(pairing: Run, library: L
     assert not beside(lambda: library.status(b"success")).wait(NOT_YET)
 
 
+def test_a_status_that_nobody_could_be_told_of_holds_the_gate_all_the_same(
+    pairing: Run, library: Library, gate: Gate
+) -> None:
+    gate._shared_seconds = 60
+    library.code()
+    told_before, pairing._hear = pairing._hear, _fail
+
+    with capture_logs() as logs:
+        library.status(b"success")
+    pairing._hear = told_before
+
+    assert len(logs) == 1
+    assert not beside(gate.exclusive).wait(NOT_YET)
+
+
 def test_a_status_holds_the_gate_against_stops_until_the_device_is_told(
     pairing: Run, library: Library, gate: Gate
 ) -> None:
@@ -384,7 +403,7 @@ def test_closing_twice_is_closing_once(login: Run, library: Library, told: Told)
 def test_a_callback_that_fails_is_logged_with_the_klien(library: Library, gate: Gate) -> None:
     def fail(kind: Kind, number: int, data: bytes) -> None:
         if kind is Kind.CODE:
-            raise RuntimeError("a fault of ours")
+            _fail(kind, number, data)
 
     def same(callback: Callable[..., None]) -> Callable[..., None]:
         return callback
