@@ -31,9 +31,11 @@ def configure(log_format: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     is_json = log_format == "json"
-    render: Processor = (
-        structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    # Plain: the default prints the values of variables under a traceback, and QR texts and keys are among them.
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
+    render: Processor = structlog.processors.JSONRenderer() if is_json else console
     last: list[Processor] = [structlog.processors.format_exc_info, render] if is_json else [render]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -13,6 +13,7 @@ from talkabiz.services.desk import Desk
 from talkabiz.web import errors, headers, health, kliens, older, pages, sessions
 from talkabiz.web.auth import Site
 from talkabiz.web.reading import JsonRequest
+from talkabiz.web.uncompressed import leave_sockets_uncompressed
 
 LARGEST_BODY = 64 * 1024
 """What these paths take is ids and names."""
@@ -34,6 +35,7 @@ def create_app(
     `base_url` decides whether cookies are `Secure`; `language` is what pages speak until a person chooses;
     `sandbox` puts a banner on every page.
     """
+    leave_sockets_uncompressed()
     app = _Application("talkabiz", static_folder=str(static_dir), template_folder=str(templates_dir))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined] # of the default provider

@@ -91,6 +91,13 @@ async def test_our_own_pages_do(address: str) -> None:
     assert await handshake(address, "https://other.example.com", **behind_proxy) == 400
 
 
+async def test_messages_are_never_compressed(address: str) -> None:
+    url = f"{address}/socket.io/?EIO=4&transport=websocket"
+    async with aiohttp.ClientSession() as http, http.ws_connect(url, compress=15) as socket:
+        assert socket.compress == 0
+        assert (await socket.receive_str()).startswith("0{")
+
+
 async def test_messages_have_a_limit(connect: Open, klien_id: int) -> None:
     socket = await connect()
     await socket.client.emit("subscribe", {"klien_id": klien_id, "x": "y" * 70_000})
