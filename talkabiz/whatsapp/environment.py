@@ -2,13 +2,14 @@
 
 It doesn't ask the C library: it copies the block that the kernel laid on the stack when the process began, and Python's
 `os.environ` never reaches that block with a new name. So for the time of loading, entries of the block itself are lent
-to the variables that the library is to find. Linux with glibc, as everything that looks into the process.
+to the variables that the library is to find. Linux with glibc, and by its headers macOS.
 """
 
 from __future__ import annotations
 
 import ctypes
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -36,8 +37,13 @@ def lent(variables: Mapping[str, str]) -> Iterator[None]:
 
 def _block() -> ctypes._Pointer[ctypes.c_void_p]:
     """The arguments, null, the environment, null: one array, as the dynamic linker found it."""
+    array = ctypes.POINTER(ctypes.c_void_p)
+    if sys.platform == "darwin":
+        arguments = getattr(ctypes.CDLL(None), "_NSGetArgv")  # noqa: B009 - by its name in crt_externs.h
+        arguments.restype = ctypes.POINTER(array)
+        return arguments().contents
     try:
-        return ctypes.POINTER(ctypes.c_void_p).in_dll(ctypes.CDLL(None), "_dl_argv")
+        return array.in_dll(ctypes.CDLL(None), "_dl_argv")
     except ValueError:
         raise _out_of_reach([]) from None
 
