@@ -23,7 +23,7 @@ _LAST_ID = "SELECT MAX(id) AS id FROM journal_events"
 
 
 async def append(klien_id: int, type: str, at: datetime, data: dict[str, Any]) -> Event:  # noqa: A002 - the column's name
-    """Inside a transaction. `data` is JSON, already without secrets (`talkabiz.domain.events.stored`); it gets its `seq`.
+    """Inside a transaction. `data` is JSON, already without secrets (`domain.events.stored`); it gets its `seq`.
 
     Raises:
         NotFound: there is no such klien (any more).
