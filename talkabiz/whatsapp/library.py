@@ -12,6 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from talkabiz.domain.errors import Sentence, TalkabizError
+
 # The root that the library is shipped with (whatsmeow, handshake.go).
 WHATSAPP_ROOT_KEY = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
 
@@ -19,14 +21,12 @@ _MAPS = Path("/proc/self/maps")
 _LIBRARY = re.compile(r"/neonize/neonize-[^/]*\.so(?: \(deleted\))?$")
 
 
-class LibraryError(Exception):
+class LibraryError(TalkabizError):
     """The library isn't there, or isn't built as this version knows it."""
 
     def __init__(self, code: str, id: str, en: str) -> None:  # noqa: A002 - the language's code
-        super().__init__(en)
-        self.code = code
-        self.id = id
-        self.en = en
+        super().__init__(Sentence(id, en))
+        self.code = code  # type: ignore[misc] # one class for the few things that can be wrong, each with its code
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,5 +73,5 @@ def test_another_system_than_linux_is_an_error_in_words(monkeypatch: pytest.Monk
     with pytest.raises(LibraryError) as refused:
         library.regions()
     assert refused.value.code == "unsupported_platform"
-    assert "Linux" in refused.value.id
-    assert "Linux" in refused.value.en
+    assert "Linux" in refused.value.message.id
+    assert "Linux" in refused.value.message.en
