@@ -98,7 +98,10 @@ class Fact(Input):
 
 @dataclass(frozen=True, slots=True)
 class StartQueued(Fact):
-    """Starts are one at a time, and this one has to wait for its turn."""
+    """Starts are one at a time, and this one has to wait for its turn. Told again when it has moved on a good deal."""
+
+    ahead: int = 0
+    """How many starts come before this one; 0: it waits for the end of an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)

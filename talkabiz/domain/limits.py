@@ -19,6 +19,9 @@ class Limits:
     """A link that is back sooner was a blink: nobody is told."""
     route_seconds: float = 10
     """Reconnecting for longer than this is told as `unreachable`."""
+    reconnect_seconds: float = 300
+    """Reconnecting for longer than this, the library may have given up: after a failed restart of the stream (515)
+    it only writes a log line. So its run is replaced."""
     scan_stall_seconds: float = 60
     """From the scan to the login; WhatsApp needs 1 to 5."""
     keepalive_seconds: float = 180
@@ -29,3 +32,7 @@ class Limits:
     """A second `replaced` within this time means that somebody else wants the session: by hand then."""
     refused_tries: int = 5
     """Tries after refusals that have no name of their own."""
+    retry_shortest_seconds: float = 1
+    """The back-off of tries of ours begins here."""
+    retry_longest_seconds: float = 300
+    """And ends here."""

@@ -28,7 +28,7 @@ def _to(s: Session, m: Moment, status: Status, reason: Reason | None = None, **c
 
 def _at_rest(s: Session, m: Moment, status: Status, reason: Reason | None = None, **changes: Any) -> Session:
     """The session in a status in which no run of the library counts any more."""
-    rest = {"attempt": None, "entered_at": None, "lost_since": None, "degraded_since": None}
+    rest = {"attempt": None, "entered_at": None, "ahead": None, "lost_since": None, "degraded_since": None}
     return _to(s, m, status, reason, **{**rest, "restarted": False, "round": None, **changes})
 
 
@@ -56,7 +56,8 @@ def _log_in(s: Session, x: i.Input, m: Moment, status: Status, reason: Reason | 
 def _try_later(s: Session, m: Moment, status: Status, reason: Reason, **changes: Any) -> Step:
     """End the run and come back to it by itself, if there is a device to come back to."""
     tries = s.tries + 1
-    retry_at = m.after(delay_seconds(tries, m.chance)) if s.device else None
+    shortest, longest = m.limits.retry_shortest_seconds, m.limits.retry_longest_seconds
+    retry_at = m.after(delay_seconds(tries, m.chance, shortest=shortest, longest=longest)) if s.device else None
     return Step(_at_rest(s, m, status, reason, tries=tries, **{"retry_at": retry_at, **changes}), _close(s))
 
 
@@ -129,14 +130,19 @@ def reject_found(s: Session, x: i.DeviceFound, m: Moment) -> Step:
 
 
 def queue(s: Session, x: i.StartQueued, m: Moment) -> Step:
-    del x
-    return Step(_to(s, m, s.status, Reason.QUEUED))
+    return Step(_to(s, m, s.status, Reason.QUEUED, ahead=x.ahead, entered_at=None))
+
+
+def wait_in_line(s: Session, x: i.StartQueued, m: Moment) -> Step:
+    """Shown, but not told: why it isn't up has been said."""
+    del m
+    return Step(replace(s, ahead=x.ahead, entered_at=None))
 
 
 def enter(s: Session, x: i.StartEntered, m: Moment) -> Step:
     del x
     reason = None if s.reason is Reason.QUEUED else s.reason
-    return Step(replace(s, entered_at=m.now, reason=reason))
+    return Step(replace(s, entered_at=m.now, reason=reason, ahead=None))
 
 
 def show_code(s: Session, x: i.CodeIssued, m: Moment) -> Step:
@@ -212,8 +218,13 @@ def stall(s: Session, x: i.ScanStalled, m: Moment) -> Step:
 
 
 def come_up(s: Session, x: i.Connected, m: Moment) -> Step:
-    up = _at_rest(s, m, Status.CONNECTED, attempt=s.attempt, entered_at=s.entered_at, me=x.me or s.me, tries=0)
-    return Step(up)
+    entered_at = s.entered_at or m.now
+    return Step(_at_rest(s, m, Status.CONNECTED, attempt=s.attempt, entered_at=entered_at, me=x.me or s.me, tries=0))
+
+
+def come_back(s: Session, x: i.KeepaliveRestored, m: Moment) -> Step:
+    """A link that was given up for its silence answers: it was never cut."""
+    return come_up(s, i.Connected(x.attempt), m) if s.degraded_since else Step(s)
 
 
 def doubt(s: Session, x: i.LinkLost, m: Moment) -> Step:
@@ -236,8 +247,9 @@ def reconnect(reason: Reason) -> Rule:
 
     def rule(s: Session, x: i.Input, m: Moment) -> Step:
         detail = x.code if isinstance(x, i.StreamErrored) else None
-        after = _to(s, m, Status.RECONNECTING, reason, detail=detail, lost_since=None, degraded_since=None)
-        return Step(after)
+        silent_since = s.degraded_since if reason is Reason.KEEPALIVE_TIMEOUT else None
+        heard = {"entered_at": m.now, "ahead": None, "lost_since": None, "degraded_since": silent_since}
+        return Step(_to(s, m, Status.RECONNECTING, reason, detail=detail, **heard))
 
     return rule
 
@@ -274,7 +286,7 @@ def ban(s: Session, x: i.Banned, m: Moment) -> Step:
 
 
 def refuse_link(s: Session, x: i.ConnectRefused, m: Moment) -> Step:
-    step = _try_later(s, m, Status.ERROR, Reason.CONNECT_REFUSED, detail=str(x.code))
+    step = _try_later(s, m, Status.ERROR, Reason.CONNECT_REFUSED, detail=str(x.code) if x.code else None)
     if step.session.tries > m.limits.refused_tries:
         return replace(step, session=replace(step.session, retry_at=None))
     return step

@@ -21,8 +21,8 @@ scan their last code. So:
   link that is lost since two seconds) changes without a transition, so that a blink rings no bells.
 - Timers are not kept anywhere: `next_alarm` derives the next one from the session itself, so none can be forgotten
   or come late.
-- A passing fault (`reconnecting`) is tried again for ever, with back-off; a refusal (`error`) only where `retry_at` is
-  set; `disconnected` never.
+- A passing fault (`reconnecting`) is tried again for ever, by the library as long as its run lives, else by us with
+  back-off; a refusal (`error`) only where `retry_at` is set; `disconnected` never.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ _LINK: Mapping[type[i.Input], Rule] = {
     i.Connected: rules.come_up,
     i.EngineFailed: rules.fail_engine,
     i.LoggedOut: rules.log_out,
+    i.Replaced: rules.replace_elsewhere,
     i.Banned: rules.ban,
     i.ConnectRefused: rules.refuse_link,
 }
@@ -95,6 +96,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
     Status.QR_READY: {
         **_PAIRING,
         i.OldPhoneScanned: rules.advise_update,
+        i.NoRoute: rules.fail(Reason.UNREACHABLE),
         i.CodesRanOut: rules.expire,
         i.RoundClosed: rules.expire,
     },
@@ -114,7 +116,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         i.KeepaliveRestored: rules.recover,
         i.KeepaliveGivenUp: rules.only_if(lambda s: s.degraded_since, rules.reconnect(Reason.KEEPALIVE_TIMEOUT)),
         i.StreamErrored: rules.reconnect(Reason.STREAM_ERROR),
-        i.Replaced: rules.replace_elsewhere,
+        i.NoRoute: rules.retry_route,
     },
     Status.EXPIRED: {
         **_ADOPTION,
@@ -135,9 +137,10 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
     },
     Status.RECONNECTING: {
         **_LINK,
+        i.StartQueued: rules.wait_in_line,
         i.StartEntered: rules.enter,
         i.StreamErrored: rules.reconnect(Reason.STREAM_ERROR),
-        i.Replaced: rules.replace_elsewhere,
+        i.KeepaliveRestored: rules.come_back,
         i.NoRoute: rules.retry_route,
         i.RouteMissed: rules.only_if(lambda s: s.entered_at, rules.miss_route),
         i.RetryDue: rules.retry,
@@ -217,9 +220,11 @@ def _link_doubt(s: Session, limits: Limits) -> DueAlarm | None:
 def _reconnect_time(s: Session, limits: Limits) -> DueAlarm | None:
     if s.retry_at:
         return DueAlarm(s.retry_at, i.RetryDue)
-    if s.entered_at and s.reason is not Reason.UNREACHABLE:
-        return _later(max(s.since, s.entered_at), limits.route_seconds, i.RouteMissed)
-    return None
+    if s.entered_at is None:
+        return None
+    if s.reason is Reason.UNREACHABLE:
+        return _later(s.entered_at, limits.reconnect_seconds, i.RetryDue)
+    return _later(s.entered_at, limits.route_seconds, i.RouteMissed)
 
 
 def _retry_time(s: Session, limits: Limits) -> DueAlarm | None:

@@ -82,11 +82,13 @@ class Session:
     attempt: str | None = None
     """The run whose facts count."""
     entered_at: datetime | None = None
-    """When that run entered the library; None while it waits for its turn."""
+    """When that run entered the library, or lost its link later; None while it waits for its turn."""
+    ahead: int | None = None
+    """So many starts come before it, while it waits and that is worth a word."""
     lost_since: datetime | None = None
     """Connected, but the socket has been gone since then; not told until it is more than a blink."""
     degraded_since: datetime | None = None
-    """Connected, but pings have gone unanswered since then."""
+    """Connected, but pings have gone unanswered since then. Kept when that was too long: the next answer is proof."""
     restarted: bool = False
     """Scanning: the one restart has been used."""
     round: Round | None = None

@@ -168,19 +168,21 @@ class Runner:
 
     async def _check_number(self, what: i.Input) -> i.Input:
         """One number belongs to one klien; only the tables know whose it is."""
-        if not isinstance(what, i.Paired):
+        if not isinstance(what, i.Paired | i.DeviceFound):
             return what
         owner = await sessions.owner_of(what.me.phone)
-        return what if owner in {None, self.klien_id} else i.AlreadyLinked(what.attempt, what.me)
+        if owner in {None, self.klien_id}:
+            return what
+        return i.AlreadyLinked(what.device if isinstance(what, i.DeviceFound) else what.attempt, what.me)
 
     async def _commit(self, step: Step, moment: Moment) -> None:
-        """Store and tell. A further code of the round is told, but not stored; it is drawn while the row is written."""
+        """Store and tell, but for codes and places in a line, which are only told. Draws while the row is written."""
         before, after = self.session, step.session
         painting = self._paint(after)
         row = await self._store(after, moment) if is_transition(before, after) else None
         self.seq = row.seq if row else self.seq
         self.session, self.painting = after, await painting if painting else None
-        if row or after.round != before.round:
+        if row or (after.round, after.ahead) != (before.round, before.ahead):
             self._around.journal.publish(
                 Event(row.id if row else None, self.klien_id, self.seq, _type(after), moment.now, self.snapshot())
             )

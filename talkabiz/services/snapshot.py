@@ -38,7 +38,7 @@ def make_snapshot(
         "seq": seq,
         "status": session.status.value,
         "reason": session.reason.value if session.reason else None,
-        "detail": {"code": session.detail} if session.detail else None,
+        "detail": _detail(session),
         "wa_terhubung": session.wa_terhubung,
         "message": sentence(session).as_dict(),
         "since": iso(session.since),
@@ -48,6 +48,13 @@ def make_snapshot(
         "pairing": _pairing(session.round, limits) if session.round and session.status in _IN_PAIRING else None,
         "me": _me(session),
     }
+
+
+def _detail(session: Session) -> dict[str, Any] | None:
+    """`code`: WhatsApp's of a refusal, or a fault's text. `ahead`: so many starts come before this one."""
+    code = {"code": session.detail} if session.detail else {}
+    ahead = {"ahead": session.ahead} if session.ahead is not None else {}
+    return {**code, **ahead} or None
 
 
 def _qr(code: Code, svg: str | None) -> dict[str, Any]:

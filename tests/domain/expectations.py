@@ -43,7 +43,7 @@ PairingRefused failed     error(pair_failed) x           error(pair_failed) x   
 PairingRefused passkey    error(passkey_required) x      error(passkey_required) x      .
 PairingRefused outdated   error(client_outdated) x       error(client_outdated) x       .
 Outdated                  error(client_outdated) x       error(client_outdated) x       .
-NoRoute                   error(unreachable) x           .                              .
+NoRoute                   error(unreachable) x           error(unreachable) x           .
 EngineFailed              error(engine) x                error(engine) x                .
 EngineFailed lasting      error(engine) x                error(engine) x                .
 QrRequestTimedOut         error(qr_request_timeout) x    .                              .
@@ -103,6 +103,7 @@ Connected                 connected                      connected
 LoggedOut                 disconnected(logged_out) F     disconnected(logged_out) F
 LoggedOut locked          disconnected(account_locked) F disconnected(account_locked) F
 LoggedOut banned          disconnected(account_banned) F disconnected(account_banned) F
+Replaced                  error(replaced)+ x             error(replaced)+ x
 Banned                    error(temporary_ban)+ x        error(temporary_ban)+ x
 Outdated                  error(client_outdated) x       error(client_outdated) x
 ConnectRefused            error(connect_refused)+ x      error(connect_refused)+ x
@@ -112,7 +113,7 @@ EngineFailed lasting      error(engine)+ x               error(engine)+ x
 ScanStalled               * xS                           error(pair_stalled) x
 
 nothing: StartQueued, CodeIssued, CodesRanOut, OldPhoneScanned, LinkLost, KeepaliveMissed, KeepaliveRestored,
-    StreamErrored, Replaced, QrRequestTimedOut, RoundClosed, LinkLossConfirmed, KeepaliveGivenUp, RouteMissed, RetryDue
+    StreamErrored, QrRequestTimedOut, RoundClosed, LinkLossConfirmed, KeepaliveGivenUp, RouteMissed, RetryDue
 """
 
 LINKED = """
@@ -125,6 +126,7 @@ DisconnectAsked           disconnected(by_user) L        disconnected(by_user) L
 HolderGone                reconnecting(restoring)        reconnecting(restoring)         reconnecting(restoring)
 DeviceFound               = D                            = D                             = D
 DeviceFound own           =                              =                               =
+StartQueued               .                              .                               *
 StartEntered              .                              .                               *
 Paired                    = N                            = N                             = N
 Paired old                = N                            = N                             = N
@@ -135,7 +137,7 @@ AlreadyLinked own         =                              =                      
 Connected                 =                              connected                       connected
 LinkLost                  *                              =                               .
 KeepaliveMissed           connected(degraded)            =                               .
-KeepaliveRestored         =                              connected                       .
+KeepaliveRestored         =                              connected                       =
 StreamErrored             reconnecting(stream_error)     reconnecting(stream_error)      reconnecting(stream_error)
 LoggedOut                 disconnected(logged_out) F     disconnected(logged_out) F      disconnected(logged_out) F
 LoggedOut locked          disconnected(account_locked) F disconnected(account_locked) F  disconnected(account_locked) F
@@ -144,7 +146,7 @@ Replaced                  error(replaced)+ x             error(replaced)+ x     
 Banned                    error(temporary_ban)+ x        error(temporary_ban)+ x         error(temporary_ban)+ x
 Outdated                  error(client_outdated) x       error(client_outdated) x        error(client_outdated) x
 ConnectRefused            error(connect_refused)+ x      error(connect_refused)+ x       error(connect_refused)+ x
-NoRoute                   .                              .                               reconnecting(unreachable)+ x
+NoRoute                   reconnecting(unreachable)+ x   reconnecting(unreachable)+ x    reconnecting(unreachable)+ x
 EngineFailed              reconnecting(engine)+ x        reconnecting(engine)+ x         reconnecting(engine)+ x
 EngineFailed lasting      error(engine)+ x               error(engine)+ x                error(engine)+ x
 LinkLossConfirmed         =                              reconnecting(link_lost)         .
@@ -152,8 +154,47 @@ KeepaliveGivenUp          =                              reconnecting(keepalive_
 RouteMissed               .                              .                               reconnecting(unreachable)
 RetryDue                  .                              .                               * xS
 
-nothing: StartQueued, CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed, PairingRefused passkey,
+nothing: CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed, PairingRefused passkey,
     PairingRefused outdated, QrRequestTimedOut, RoundClosed, ScanStalled
+"""
+
+SILENT = """
+                          silent
+ConnectAsked              =
+RefreshAsked              =
+RefreshAsked by program   =
+StopAsked                 disconnected(stopped) x
+DisconnectAsked           disconnected(by_user) L
+HolderGone                reconnecting(restoring)
+DeviceFound               = D
+DeviceFound own           =
+StartQueued               *
+StartEntered              *
+Paired                    = N
+Paired old                = N
+Paired own                =
+AlreadyLinked             = N
+AlreadyLinked old         = N
+AlreadyLinked own         =
+Connected                 connected
+KeepaliveRestored         connected
+StreamErrored             reconnecting(stream_error)
+LoggedOut                 disconnected(logged_out) F
+LoggedOut locked          disconnected(account_locked) F
+LoggedOut banned          disconnected(account_banned) F
+Replaced                  error(replaced)+ x
+Banned                    error(temporary_ban)+ x
+Outdated                  error(client_outdated) x
+ConnectRefused            error(connect_refused)+ x
+NoRoute                   reconnecting(unreachable)+ x
+EngineFailed              reconnecting(engine)+ x
+EngineFailed lasting      error(engine)+ x
+RouteMissed               reconnecting(unreachable)
+RetryDue                  * xS
+
+nothing: CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed, PairingRefused passkey,
+    PairingRefused outdated, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLost, KeepaliveMissed, LinkLossConfirmed,
+    KeepaliveGivenUp
 """
 
 WAITING = """
@@ -181,4 +222,4 @@ nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, Pa
     EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed, KeepaliveGivenUp
 """
 
-TABLES = (PAIRING, AT_REST, SCANNED, LINKED, WAITING)
+TABLES = (PAIRING, AT_REST, SCANNED, LINKED, SILENT, WAITING)

@@ -37,8 +37,10 @@ def _check_run(s: Session) -> None:
     assert s.attempt is None or s.status not in RESTING, "at rest, but a run still counts"
     assert s.attempt or s.entered_at is None
     assert s.attempt is None or s.retry_at is None, "a run, and a promise to start one"
-    assert s.status is Status.CONNECTED or s.lost_since is s.degraded_since is None
-    assert (s.reason is Reason.DEGRADED) is (s.degraded_since is not None)
+    assert s.ahead is None or (s.attempt and s.entered_at is None), "in a line, but its turn has come"
+    assert s.status is Status.CONNECTED or s.lost_since is None
+    assert s.status in {Status.CONNECTED, Status.RECONNECTING} or s.degraded_since is None
+    assert (s.reason is Reason.DEGRADED) is (s.status is Status.CONNECTED and s.degraded_since is not None)
     assert s.status is Status.SCANNING or not s.restarted
 
 
@@ -54,11 +56,11 @@ def _check_alarm(s: Session, limits: Limits) -> None:
     alarm = next_alarm(s, limits)
     if s.retry_at:
         assert alarm == DueAlarm(s.retry_at, i.RetryDue), "a promise to try again that no alarm keeps"
-    elif s.entered_at and s.status in {Status.QR_REQUESTED, Status.QR_READY, Status.SCANNING}:
-        assert alarm, "pairing without an end"
+    elif s.entered_at and s.status in {Status.QR_REQUESTED, Status.QR_READY, Status.SCANNING, Status.RECONNECTING}:
+        assert alarm, "waits for something without an end"
     elif s.status in RESTING:
         assert alarm is None
-    if s.lost_since or s.degraded_since:
+    if s.lost_since or s.reason is Reason.DEGRADED:
         assert alarm, "a doubt without an end"
 
 
@@ -124,9 +126,10 @@ def runs_ended(effects: tuple[i.Effect, ...]) -> set[str | None]:
 
 
 def ring(session: Session, alarm: DueAlarm, fresh: str, moment: Moment) -> Step:
-    """Ring the alarm that is due. It brings the session on: what rings next rings later."""
+    """Ring the alarm that is due. It brings the session on: what rings next is another one, or rings later."""
     step = decide(session, alarm.ring(fresh), moment)
     assert step, "an alarm that the status doesn't know"
     following = next_alarm(step.session, moment.limits)
-    assert following is None or following.at > moment.now, "the alarm rings again at once"
+    again = following is not None and following.ring is alarm.ring and following.at <= moment.now
+    assert not again, "the alarm rings again at once"
     return step

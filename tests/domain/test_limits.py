@@ -14,9 +14,12 @@ def test_the_limits_are_those_that_the_interface_promises() -> None:
         "auto_refresh_rounds": 3,
         "link_loss_seconds": 3,
         "route_seconds": 10,
+        "reconnect_seconds": 300,
         "scan_stall_seconds": 60,
         "keepalive_seconds": 180,
         "replaced_retry_seconds": 30,
         "replaced_window_seconds": 600,
         "refused_tries": 5,
+        "retry_shortest_seconds": 1,
+        "retry_longest_seconds": 300,
     }

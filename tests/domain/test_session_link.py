@@ -10,6 +10,7 @@ import pytest
 from talkabiz.domain import inputs as i
 from talkabiz.domain.backoff import LONGEST_SECONDS, SHORTEST_SECONDS
 from talkabiz.domain.inputs import LogoutCause
+from talkabiz.domain.limits import Limits
 from talkabiz.domain.rules import BAN_OF_UNKNOWN_LENGTH_SECONDS
 from talkabiz.domain.session import DueAlarm, decide, is_transition, next_alarm
 from talkabiz.domain.states import Reason, Session, Status
@@ -59,9 +60,37 @@ def test_a_lost_link_keeps_its_run_and_is_called_unreachable_after_ten_seconds()
     missed = live_through(lost, (18, i.RouteMissed("x")))
     assert told_of(missed) == "reconnecting(unreachable)"
     assert (missed.attempt, missed.since) == (RUN, at(8))
-    assert next_alarm(missed, LIMITS) is None  # the library tries for ever, and so do we
+    assert told_of(live_through(missed, (300, i.Connected(RUN)))) == "connected"
 
-    assert told_of(live_through(missed, (900, i.Connected(RUN)))) == "connected"
+
+def test_a_library_that_may_have_given_up_silently_is_run_anew_every_five_minutes() -> None:
+    missed = live_through(CONNECTED, (5, i.LinkLost(RUN)), (8, i.LinkLossConfirmed("x")), (18, i.RouteMissed("x")))
+    assert next_alarm(missed, LIMITS) == DueAlarm(at(308), i.RetryDue)
+
+    step = decide(missed, i.RetryDue("again"), moment(308))
+    assert step
+    assert step.effects == (i.CloseAttempt(RUN), i.StartSession("again", DEVICE))
+    assert not is_transition(missed, step.session)
+    assert next_alarm(step.session, LIMITS) is None  # while it waits for its turn
+
+    entered = live_through(step.session, (310, i.StartEntered("again")))
+    assert next_alarm(entered, LIMITS) == DueAlarm(at(610), i.RetryDue)
+
+
+def test_who_still_hears_from_whatsapp_is_not_out_of_its_reach() -> None:
+    """Ten seconds without a route count from the last word."""
+    missed = live_through(RECONNECTING, (10, i.RouteMissed("x")))
+    heard = live_through(missed, (60, i.StreamErrored(RUN, "516")))
+
+    assert told_of(heard) == "reconnecting(stream_error)"
+    assert next_alarm(heard, LIMITS) == DueAlarm(at(70), i.RouteMissed)
+
+
+def test_a_run_that_ended_without_a_route_is_not_waited_for() -> None:
+    ended = live_through(CONNECTED, (5, i.NoRoute(RUN)))
+
+    assert (told_of(ended), ended.attempt, ended.wa_terhubung) == ("reconnecting(unreachable)", None, False)
+    assert next_alarm(ended, LIMITS)
 
 
 def test_a_restored_session_has_ten_seconds_from_its_turn_on() -> None:
@@ -81,7 +110,32 @@ def test_pings_without_an_answer_are_told_at_once_and_given_up_after_three_minut
 
     gone = live_through(late, (200, i.KeepaliveGivenUp("x")))
     assert told_of(gone) == "reconnecting(keepalive_timeout)"
-    assert (gone.attempt, gone.degraded_since) == (RUN, None)
+    assert gone.attempt == RUN
+
+
+def test_a_link_that_was_given_up_for_its_silence_and_then_answers_is_up() -> None:
+    """Our clock and the library's differ by a ping: it may find the link well just after we gave it up."""
+    silent = live_through(CONNECTED, (20, i.KeepaliveMissed(RUN)), (200, i.KeepaliveGivenUp("x")))
+
+    for given_up in (silent, live_through(silent, (210, i.RouteMissed("x")))):
+        back = live_through(given_up, (215, i.KeepaliveRestored(RUN)))
+        assert (told_of(back), back.attempt, back.degraded_since) == ("connected", RUN, None)
+
+
+def test_an_answered_ping_proves_nothing_about_a_link_that_was_cut() -> None:
+    lost = live_through(CONNECTED, (5, i.LinkLost(RUN)), (8, i.LinkLossConfirmed("x")))
+
+    assert live_through(lost, (9, i.KeepaliveRestored(RUN))) == lost
+
+
+def test_the_place_in_the_line_is_shown_but_not_told_until_the_turn_comes() -> None:
+    asked = live_through(SESSIONS["stopped"], (0, i.ConnectAsked(RUN)))
+    queued = live_through(asked, (1, i.StartQueued(RUN, ahead=12)))
+
+    assert queued.ahead == 12
+    assert not is_transition(asked, queued)
+    assert live_through(queued, (50, i.StartEntered(RUN))).ahead is None
+    assert live_through(queued, (50, i.HolderGone("x"))).ahead is None
 
 
 def test_an_answered_ping_ends_the_doubt() -> None:
@@ -185,8 +239,22 @@ def test_nobody_asks_again_before_a_temporary_ban_is_over(until: datetime | None
     assert told_of(live_through(banned, (7300, i.RetryDue("x")))) == "reconnecting(restoring)"
 
 
-def test_a_ban_without_a_code_has_no_detail() -> None:
+def test_a_ban_and_a_refusal_without_a_code_have_no_detail() -> None:
     assert live_through(CONNECTED, (7, i.Banned(RUN, None))).detail is None
+    assert live_through(CONNECTED, (7, i.ConnectRefused(RUN, 0))).detail is None
+
+
+def test_the_wait_between_tries_is_a_setting() -> None:
+    limits = Limits(retry_shortest_seconds=0.1, retry_longest_seconds=0.3)
+    tried = live_through(replace(RECONNECTING, tries=9), (5, i.NoRoute(RUN)), limits=limits)
+
+    assert tried.retry_at == at(5.2)  # chance is a half
+
+
+def test_a_link_that_came_up_before_it_said_it_entered_did_so_now() -> None:
+    asked = live_through(SESSIONS["stopped"], (0, i.ConnectAsked(RUN)), (5, i.Connected(RUN)))
+
+    assert (told_of(asked), asked.entered_at) == ("connected", at(5))
 
 
 @pytest.mark.parametrize("cause", LogoutCause)

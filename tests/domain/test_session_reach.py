@@ -105,6 +105,15 @@ def _has_nothing_to_wait_for(session: Session) -> bool:
     return session.status is Status.RECONNECTING and not session.attempt and not session.retry_at
 
 
+def test_only_people_and_whatsapp_part_a_klien_from_its_device(edges: list[Edge]) -> None:
+    """Whatever happens to the network, the process or the library: nobody has to scan again for it."""
+    parts = (i.DisconnectAsked, i.LoggedOut, i.PairingRefused, i.AlreadyLinked)
+    for edge in edges:
+        assert edge.after.device or not edge.before.device or isinstance(edge.what, parts)
+        begun = [effect for effect in (edge.step.effects if edge.step else ()) if isinstance(effect, i.StartPairing)]
+        assert not begun or not edge.before.device
+
+
 def test_whatever_happened_a_person_gets_a_link_or_a_code_by_asking(edges: list[Edge]) -> None:
     for edge in edges:
         asked = decide(edge.after, i.ConnectAsked("fresh"), Moment(BEGAN, LIMITS))

@@ -325,6 +325,51 @@ async def test_a_device_on_disk_that_no_row_knows_is_taken_in(bench: Bench, klie
         assert (await after.sessions.live(klien_id))["me"]["phone"] == "628123"
 
 
+async def test_a_device_on_disk_of_a_number_that_belongs_to_another_klien_is_logged_out(
+    bench: Bench, klien_id: int
+) -> None:
+    await bench.link(klien_id)
+    second = (await kliens.add("Toko Lain")).id
+    await bench.sessions.start(second)
+    stranger = bench.whatsapp.attempts[second]
+    async for after in open_bench(Limits()):
+        after.whatsapp.on_disk = [StoredDevice(second, stranger, i.Me("628123456789", "9@lid", "Sari"))]
+        await after.sessions.restore()
+        await asyncio.wait_for(after.whatsapp.be_asked(2), 5)
+
+        assert ("log_out", second, stranger, stranger) in after.whatsapp.asked
+        snapshot = await after.sessions.live(second)
+        assert (snapshot["status"], snapshot["reason"], snapshot["me"]) == ("error", "already_linked", None)
+        assert (await after.sessions.live(klien_id))["status"] == "reconnecting"
+
+
+async def test_the_place_in_the_line_is_pushed_but_not_stored(bench: Bench, klien_id: int) -> None:
+    await bench.link(klien_id)
+    await bench.sessions.stop(klien_id)
+    seq = (await bench.sessions.start(klien_id))["seq"]
+    attempt = bench.whatsapp.attempts[klien_id]
+
+    for ahead in (40, 20):
+        bench.whatsapp.say(klien_id, i.StartQueued(attempt, ahead))
+        told = await bench.wait_for(lambda event, ahead=ahead: event.data["detail"] == {"ahead": ahead})  # type: ignore[misc]
+        assert (told.id, told.type, told.seq, told.data["reason"]) == (None, "reconnecting", seq, "restoring")
+    assert (await bench.sessions.live(klien_id))["detail"] == {"ahead": 20}
+    assert (await bench.sessions.stored(klien_id))["detail"] is None
+
+    bench.whatsapp.enter(klien_id)
+    await bench.catch_up(klien_id)
+    assert (await bench.sessions.live(klien_id))["detail"] is None
+    assert len((await events.since(klien_id, seq, 100))[0]) == 0
+
+
+async def test_who_queues_for_a_code_sees_the_place_in_the_line(bench: Bench, klien_id: int) -> None:
+    await bench.sessions.start(klien_id)
+    bench.whatsapp.say(klien_id, i.StartQueued(bench.whatsapp.attempts[klien_id], 7))
+
+    told = await bench.wait_for(lambda event: event.data["reason"] == "queued")
+    assert told.data["detail"] == {"ahead": 7}
+
+
 async def test_a_fact_waits_for_the_database_and_is_not_lost(
     bench: Bench, klien_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
