@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,11 @@ from talkabiz import log
 from talkabiz.assets import static_dir, templates_dir
 from talkabiz.config import Settings
 from talkabiz.domain.limits import Limits
-from talkabiz.process import SystemClock, listen, stop_signal
+from talkabiz.parent import Parent, Told
+from talkabiz.process import SystemClock, listen, reporting, stop_signal
 from talkabiz.services.access import Access
 from talkabiz.services.desk import Desk
-from talkabiz.services.health import Health
+from talkabiz.services.health import Health, Load, resident_bytes
 from talkabiz.services.journal import Journal
 from talkabiz.services.kliens import Kliens
 from talkabiz.services.painting import Painter
@@ -38,15 +39,12 @@ if TYPE_CHECKING:
     from talkabiz.sandbox.world import Sandbox
     from talkabiz.whatsapp.binding import Binding
     from talkabiz.whatsapp.devices import Devices
+    from talkabiz.whatsapp.local import LocalWhatsApp
 
 Announce = Callable[[str], None]
 
 SHUTDOWN_SECONDS = 5.0
 """How long sessions may take to close; what hasn't by then ends with the process."""
-
-
-LONGEST_LAG_SECONDS = 10.0
-"""An event of the library that has waited for longer than this means that the engine is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,8 @@ class Reach:
 # --- the whole house --------------------------------------------------------------------------------------------------
 
 
-async def serve(settings: Settings, *, sandbox: bool, announce: Announce) -> int:
-    """Run the server until SIGTERM or SIGINT. Returns the exit code.
+async def serve(settings: Settings, *, sandbox: bool, announce: Announce, parent: Parent) -> int:
+    """Run the server until it is asked to stop. Returns the exit code.
 
     Raises:
         TalkabizError: it can't start; the sentence says why.
@@ -70,15 +68,17 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce) -> int
     from hypercorn.asyncio import serve as serve_asgi
     from hypercorn.config import Config
 
-    log.configure(settings.log_format, settings.log_level)
-    listener = listen(settings.host, settings.port)
+    log.configure(settings.log_format, settings.log_level, is_terminal=parent.is_terminal)
+    parent.tell({"log_format": settings.log_format, "max_memory": settings.max_memory})
+    listener = listen(settings.host, settings.port, parent)
     port: int = listener.getsockname()[1]
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(_sessions_folder(settings))
+        folder = stack.enter_context(closing(_sessions_folder(settings)))
         reach = await stack.enter_async_context(_reach(settings, sandbox=sandbox))
         rooms = _rooms()
-        desk = await stack.enter_async_context(_desk(settings, folder, reach, rooms))
-        await _welcome(desk, settings.public_url(port), announce)
+        desk = await stack.enter_async_context(_desk(settings, folder, reach, rooms, parent.restarts))
+        await _welcome(desk, settings.public_url(port), announce, again=parent.has_announced)
+        parent.tell({"has_announced": True})
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]
         config.graceful_timeout = 1.0
@@ -88,7 +88,8 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce) -> int
             settings,
             port=port,
             rooms=rooms,
-            open_house=lambda: _as_it_is(desk),
+            open_house=lambda: nullcontext(desk),  # opened here, so that a start that fails ends with a sentence
+            parent=parent,
             panel=_panel(reach, desk.sessions),
         )
         await serve_asgi(app, config, shutdown_trigger=stop_signal().wait)
@@ -106,12 +107,12 @@ def create_app(settings: Settings | None = None) -> ASGIFramework:
 
     @asynccontextmanager
     async def open_house() -> AsyncIterator[Desk]:
-        with _sessions_folder(chosen) as folder:
+        with closing(_sessions_folder(chosen)) as folder:
             async with _reach(chosen, sandbox=False) as reach, _desk(chosen, folder, reach, rooms) as desk:
                 await _welcome(desk, chosen.public_url(chosen.port), lambda line: print(line, flush=True))  # noqa: T201
                 yield desk
 
-    return _assemble(chosen, port=chosen.port, rooms=rooms, open_house=open_house)
+    return _assemble(chosen, port=chosen.port, rooms=rooms, open_house=open_house, parent=Parent())
 
 
 def _assemble(
@@ -120,6 +121,7 @@ def _assemble(
     port: int,
     rooms: Rooms,
     open_house: Callable[[], AbstractAsyncContextManager[Desk]],
+    parent: Parent,
     panel: Any = None,
 ) -> ASGIFramework:
     from talkabiz.realtime.server import create_server
@@ -132,7 +134,8 @@ def _assemble(
     async def lifespan() -> AsyncIterator[Desk]:
         async with open_house() as desk, realtime.serving(desk):
             await desk.sessions.restore()
-            yield desk
+            async with reporting(parent, partial(_size, desk.health)):
+                yield desk
 
     web = create_web(
         lifespan,
@@ -148,7 +151,9 @@ def _assemble(
 
 
 @asynccontextmanager
-async def _desk(settings: Settings, folder: Devices, reach: Reach, rooms: Rooms) -> AsyncIterator[Desk]:
+async def _desk(
+    settings: Settings, folder: Devices, reach: Reach, rooms: Rooms, restarts: Mapping[str, int] | None = None
+) -> AsyncIterator[Desk]:
     """Everything behind the edges that talk to people, started; stopped in reverse."""
     from talkabiz.whatsapp.local import LocalWhatsApp
 
@@ -163,7 +168,7 @@ async def _desk(settings: Settings, folder: Devices, reach: Reach, rooms: Rooms)
         sessions = Sessions(Surroundings(whatsapp, rooms, journal, painter, clock, _limits(settings)))
         stack.push_async_callback(sessions.release)
         access = Access(clock, settings.api_key)
-        health = Health(sessions, lambda: whatsapp.lag_seconds < LONGEST_LAG_SECONDS)
+        health = Health(sessions, partial(_load, whatsapp, rooms), restarts)
         yield Desk(sessions, Kliens(sessions), access, journal, health)
 
 
@@ -178,15 +183,34 @@ async def open_database(settings: Settings) -> AsyncIterator[None]:
         await database.close_database()
 
 
-async def _welcome(desk: Desk, base_url: str, announce: Announce) -> None:
-    """What the operator has to know, and on the first start has to keep."""
-    announce(f"Talkabiz runs at {base_url}")
+async def _welcome(desk: Desk, base_url: str, announce: Announce, *, again: bool = False) -> None:
+    """What the operator has to know, and on the first start has to keep; `again`, after a restart, only what is new."""
+    if not again:
+        announce(f"Talkabiz runs at {base_url}")
     if key := await desk.access.ensure_admin_key():
         announce(f"admin key: {key}")
+    if again:
+        return
     if await desk.access.has_anybody_logged_in():
         announce("A new login link: talkabiz login-link")
     else:
         announce(f"login: {base_url}/login/{await desk.access.make_login_link()}")
+
+
+def _size(health: Health) -> Told:
+    return {"sessions": health.load().running, "resident_bytes": resident_bytes()}
+
+
+def _load(whatsapp: LocalWhatsApp, rooms: Rooms) -> Load:
+    return Load(
+        running=whatsapp.running,
+        queued=whatsapp.queued,
+        abandoned=whatsapp.abandoned,
+        threads=whatsapp.threads,
+        overdue=whatsapp.overdue,
+        lag_seconds=whatsapp.lag_seconds,
+        sockets=len(rooms.visitors()),
+    )
 
 
 # --- the loopback WhatsApp --------------------------------------------------------------------------------------------
@@ -260,25 +284,14 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-@contextmanager
-def _sessions_folder(settings: Settings) -> Iterator[Devices]:
-    """sessions/, checked, and locked for as long as this process lives."""
+def _sessions_folder(settings: Settings) -> Devices:
+    """sessions/, checked, and locked until it is closed or this process is gone."""
     from talkabiz.whatsapp.devices import Devices
 
-    folder = Devices.open(settings.sessions_dir)
-    try:
-        yield folder
-    finally:
-        folder.close()
+    return Devices.open(settings.sessions_dir)
 
 
 def _rooms() -> Rooms:
     from talkabiz.realtime.rooms import Rooms
 
     return Rooms()
-
-
-@asynccontextmanager
-async def _as_it_is(desk: Desk) -> AsyncIterator[Desk]:
-    """The desk that `serve` opened, and closes, itself: so that a start that fails ends with a sentence."""
-    yield desk

@@ -19,6 +19,7 @@ from talkabiz import __version__, bootstrap
 from talkabiz.config import Settings
 from talkabiz.domain.errors import NotFound, TalkabizError
 from talkabiz.domain.klien import parse_name
+from talkabiz.parent import Parent
 from talkabiz.process import SystemClock
 from talkabiz.services.access import Access
 from talkabiz.services.sessions import overview
@@ -37,9 +38,9 @@ app.add_typer(klien_app, name="klien")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def main() -> None:
-    """The console script `talkabiz`."""
-    app()
+def main(parent: Parent) -> None:
+    """Run what the arguments of the process say."""
+    app(obj=parent)
 
 
 @app.callback(invoke_without_command=True)
@@ -63,6 +64,7 @@ def _settings_help() -> str:
 
 @app.command(epilog=_settings_help())
 def serve(
+    context: typer.Context,
     host: Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one [default: 8000].")] = None,
     sandbox: Annotated[
@@ -71,10 +73,10 @@ def serve(
     engines: Annotated[int | None, typer.Option(help="Child processes for the gateway [default: 0].")] = None,
     no_supervisor: Annotated[bool, typer.Option("--no-supervisor", help="Run without a parent process.")] = False,
 ) -> None:
-    """Run everything: web, Socket.IO and the gateway, in one process."""
-    del no_supervisor  # there is none yet: every start is without
+    """Run everything: web, Socket.IO and the gateway, under a parent process that restarts it when it dies."""
+    del no_supervisor  # decided before anything was imported: talkabiz/__main__.py
     settings = _settings(host=host, port=port, engines=engines)
-    _leave(_run(bootstrap.serve(settings, sandbox=sandbox, announce=_say)))
+    _leave(_run(bootstrap.serve(settings, sandbox=sandbox, announce=_say, parent=context.obj)))
 
 
 @app.command("sandbox")

@@ -33,6 +33,11 @@ class Settings(BaseSettings):
         (), description="Other sites whose pages may open a socket, separated by commas."
     )
     engines: int = Field(0, ge=0, description="Child processes for the gateway. Only 0 (in this process) is built yet.")
+    max_memory: int | None = Field(
+        None,
+        ge=0,
+        description="MB; beyond it the supervisor restarts the server. Unset: 300, 2 more a session; 0: never.",
+    )
     qr_request_seconds: float = Field(10, gt=0, description="How long WhatsApp may take to give the first QR.")
     pairing_seconds: float = Field(120, gt=0, le=160, description="How long one round of QR codes is shown.")
     auto_refresh_rounds: PositiveInt = Field(3, description="Rounds that begin by themselves while somebody watches.")

@@ -23,8 +23,11 @@ _NOISY = (
 )
 
 
-def configure(log_format: str, level: str) -> None:
-    """Send our own and the libraries' log lines to stderr, in one form. stdout is for what programs read."""
+def configure(log_format: str, level: str, *, is_terminal: bool | None = None) -> None:
+    """Send our own and the libraries' log lines to stderr, in one form. stdout is for what programs read.
+
+    `is_terminal`: whether a person reads them there; None: as stderr says, which may be a pipe to one that is.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -33,7 +36,8 @@ def configure(log_format: str, level: str) -> None:
     is_json = log_format == "json"
     # Plain: the default prints the values of variables under a traceback, and QR texts and keys are among them.
     console = structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        colors=sys.stderr.isatty() if is_terminal is None else is_terminal,
+        exception_formatter=structlog.dev.plain_traceback,
     )
     render: Processor = structlog.processors.JSONRenderer() if is_json else console
     last: list[Processor] = [structlog.processors.format_exc_info, render] if is_json else [render]

@@ -1,14 +1,19 @@
-"""What a process has of its own: a listening socket, signals, a clock."""
+"""What a process has of its own: a listening socket, signals, a clock, and perhaps a parent."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from talkabiz.domain.errors import Sentence, TalkabizError
+from talkabiz.parent import Parent, Told, stop_signals
+
+REPORT_SECONDS = 5.0
+"""How often the supervisor is told how large we are."""
 
 
 class PortTaken(TalkabizError):
@@ -20,8 +25,19 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """The listening socket, bound before anything else starts, so that a taken port costs nothing."""
+def listen(host: str, port: int, parent: Parent) -> socket.socket:
+    """The listening socket, bound before anything else starts, so that a taken port costs nothing.
+
+    After a restart it is the one of the server before us, and whoever connected meanwhile waits in it.
+    """
+    if parent.listener:
+        return parent.listener
+    listener = _bind(host, port)
+    parent.keep(listener)
+    return listener
+
+
+def _bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -41,9 +57,26 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def stop_signal() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT."""
+    """Set by a signal that asks the server to stop."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
+    for name in stop_signals():
         loop.add_signal_handler(name, stopping.set)
     return stopping
+
+
+@asynccontextmanager
+async def reporting(parent: Parent, size: Callable[[], Told]) -> AsyncIterator[None]:
+    """Tell the supervisor that we are up, and from then on how large we are."""
+    report = asyncio.create_task(_report(parent, size), name="report to the supervisor")
+    try:
+        yield
+    finally:
+        report.cancel()
+
+
+async def _report(parent: Parent, size: Callable[[], Told]) -> None:
+    parent.tell({"ready": True})
+    while True:
+        parent.tell(size())
+        await asyncio.sleep(REPORT_SECONDS)

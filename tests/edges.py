@@ -21,7 +21,7 @@ from talkabiz.realtime.rooms import Rooms
 from talkabiz.realtime.server import Realtime, create_server
 from talkabiz.services.access import Access
 from talkabiz.services.desk import Desk
-from talkabiz.services.health import Health
+from talkabiz.services.health import Health, Load
 from talkabiz.services.journal import Journal
 from talkabiz.services.kliens import Kliens
 from talkabiz.services.painting import Painter
@@ -51,7 +51,9 @@ class House:
     realtime: Realtime
     app: Quart
     keys: dict[tuple[int, str], str] = field(default_factory=dict)
-    engine_alive: bool = True
+    load: Load = field(default_factory=Load)
+    """What the health is told that the edges carry."""
+    restarts: dict[str, int] = field(default_factory=dict)
 
     # --- kliens and credentials ---------------------------------------------------------------------------------------
 
@@ -141,7 +143,8 @@ async def open_house(home: Path, limits: Limits | None = None, **web: Any) -> As
         stack.callback(painter.close)
         sessions = Sessions(Surroundings(whatsapp, rooms, journal, painter, clock, limits or Limits()))
         stack.push_async_callback(sessions.release)
-        health = Health(sessions, lambda: house.engine_alive)
+        restarts = {"crash": 0, "memory": 0}
+        health = Health(sessions, lambda: house.load, restarts)
         desk = Desk(sessions, Kliens(sessions), Access(clock, API_KEY), journal, health)
 
         @asynccontextmanager
@@ -150,7 +153,7 @@ async def open_house(home: Path, limits: Limits | None = None, **web: Any) -> As
                 yield desk
 
         app = create_app(lifespan, base_url=base_url, static_dir=static_dir(), templates_dir=templates_dir(), **web)
-        house = House(whatsapp, clock, rooms, desk, realtime, app)
+        house = House(whatsapp, clock, rooms, desk, realtime, app, restarts=restarts)
         yield house
 
 

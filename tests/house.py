@@ -116,7 +116,7 @@ def undeclared_imports(root: Path) -> list[str]:
     for path, line, module in imports(root):
         package = module.partition(".")[0]
         known = package in sys.stdlib_module_names or package == "talkabiz"
-        if not known and not declared & {name.lower() for name in brought_by.get(package, [])}:
+        if not known and not declared & {_distribution(name) for name in brought_by.get(package, [])}:
             faults.append(f"{at(root, path, line)} imports {package}, which pyproject.toml doesn't ask for")
     return faults
 
@@ -250,4 +250,4 @@ def gaps_in_the_locks(root: Path) -> list[str]:
 
 def _distribution(wish: str) -> str:
     """The package of a requirement: `python-socketio` of `python-socketio[asyncio-client]>=5.18`."""
-    return re.split(r"[\[<>=!~ ;]", wish)[0].lower()
+    return re.split(r"[\[<>=!~ ;]", wish)[0].lower().replace("_", "-")

@@ -99,6 +99,14 @@ async def talkabiz(
         process._transport.close()  # type: ignore[attr-defined] # else its pipe is closed late, with a warning
 
 
+def find_app(pid: int) -> int | None:
+    """The process id of the application in or under this `talkabiz serve`."""
+    if "--no-supervisor" in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
+        return pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(children[0]) if children else None
+
+
 @dataclass(frozen=True)
 class Finished:
     """A command that has run to its end."""
@@ -135,6 +143,13 @@ class Server:
     home: Path
     login_link: str | None
     http: httpx.AsyncClient
+
+    @property
+    def app_pid(self) -> int:
+        """The application itself, not its supervisor. Nothing between a death and the next start: AssertionError."""
+        found = find_app(self.process.pid)
+        assert found, "it isn't running just now"
+        return found
 
     async def call(self, method: str, path: str, json: object = None, *, expect: int | None = 200) -> Any:
         answer = await self.http.request(method, path, json=json)

@@ -1,19 +1,46 @@
-"""Is it well? What may be told to anybody who asks: no klien's data."""
+"""Is it well, and how much does it carry? No klien's data in any of it."""
 
 from __future__ import annotations
 
 import resource
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from talkabiz.domain.states import Status
 from talkabiz.services.sessions import Sessions
-from talkabiz.store import database
+from talkabiz.store import database, events
 
+LONGEST_LAG_SECONDS = 10.0
+"""An event of the library that has waited for longer than this means that the engine is down."""
+
+_DESCRIPTORS = Path("/dev/fd")
+_TASKS = Path("/proc/self/task")
 _STATM = Path("/proc/self/statm")
 _STATM_RESIDENT = 1  # proc(5): the second figure is the resident set, in pages
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the edges hold right now."""
+
+    running: int = 0
+    """Runs on the WhatsApp library: those of sessions, and pairings that were left to their own time-out."""
+    queued: int = 0
+    """Runs that wait for their turn to start."""
+    abandoned: int = 0
+    """Runs that the library will never end: each keeps a thread and a descriptor as long as the process lives."""
+    threads: int = 0
+    """Threads for runs and calls."""
+    overdue: int = 0
+    """Calls into the library that are past their deadline and haven't returned."""
+    lag_seconds: float = 0.0
+    """The age of the oldest event of the library that isn't a fact yet."""
+    sockets: int = 0
+    """Browsers and programs on Socket.IO."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +52,71 @@ class HealthReport:
     """How many sessions are in which status."""
     memory: dict[str, int]
     """`rss_bytes` now and `peak_bytes` since the start."""
+    load: Load
+    threads: int
+    """All of the process."""
 
     @property
     def ok(self) -> bool:
         return self.database and self.engine
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is worth watching over time."""
+
+    uptime_seconds: float
+    sessions: dict[str, int]
+    """How many sessions are in which status; every status is there."""
+    load: Load
+    threads: int
+    open_descriptors: int
+    most_descriptors: int
+    resident_bytes: int
+    journal_events: int | None
+    """How many durable facts were ever told; None: the database doesn't answer."""
+    restarts: Mapping[str, int] | None
+    """By the supervisor, by reason; None: there is none."""
+
+
 class Health:
     def __init__(
         self,
         sessions: Sessions,
-        engine_alive: Callable[[], bool],
+        load: Callable[[], Load],
+        restarts: Mapping[str, int] | None = None,
         now_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`restarts` counts those by the supervisor, by reason; None: there is no supervisor."""
+        self.load = load
         self._sessions = sessions
-        self._engine_alive = engine_alive
+        self._restarts = restarts
         self._now_seconds = now_seconds
         self._started = now_seconds()
 
     async def report(self) -> HealthReport:
+        load = self.load()
         return HealthReport(
             database=await _database_answers(),
-            engine=self._engine_alive(),
+            engine=load.lag_seconds < LONGEST_LAG_SECONDS,
             uptime_seconds=self._now_seconds() - self._started,
             sessions=self._sessions.count(),
             memory={"rss_bytes": resident_bytes(), "peak_bytes": peak_bytes()},
+            load=load,
+            threads=thread_count(),
+        )
+
+    async def figures(self) -> Figures:
+        return Figures(
+            uptime_seconds=self._now_seconds() - self._started,
+            sessions=dict.fromkeys(Status, 0) | self._sessions.count(),
+            load=self.load(),
+            threads=thread_count(),
+            open_descriptors=descriptor_count(),
+            most_descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            resident_bytes=resident_bytes(),
+            journal_events=await events.last_id() if await _database_answers() else None,
+            restarts=self._restarts,
         )
 
 
@@ -72,3 +139,13 @@ def resident_bytes() -> int:
     if not _STATM.exists():
         return peak_bytes()
     return int(_STATM.read_text().split()[_STATM_RESIDENT]) * resource.getpagesize()
+
+
+def thread_count() -> int:
+    """Of the whole process, the library's own too; where there is no /proc, those that Python knows."""
+    return len(list(_TASKS.iterdir())) if _TASKS.exists() else threading.active_count()
+
+
+def descriptor_count() -> int:
+    """Those open; the one that the look itself takes isn't counted."""
+    return len(list(_DESCRIPTORS.iterdir())) - 1

@@ -10,7 +10,7 @@ from quart import Quart
 from quart_schema import QuartSchema
 
 from talkabiz.services.desk import Desk
-from talkabiz.web import errors, headers, health, kliens, older, pages, sessions
+from talkabiz.web import errors, headers, health, kliens, metrics, older, pages, sessions
 from talkabiz.web.auth import Site
 from talkabiz.web.reading import JsonRequest
 from talkabiz.web.uncompressed import leave_sockets_uncompressed
@@ -44,8 +44,8 @@ def create_app(
     app.extensions["site"] = Site(base_url=base_url, language=language, sandbox=sandbox)
     # Strict models are ours, and so is the answer to what doesn't fit them; its pages would come from a CDN.
     QuartSchema(app, openapi_path=None, redoc_ui_path=None, scalar_ui_path=None, swagger_ui_path=None)
-    for blueprint in (health.blueprint, older.blueprint, kliens.blueprint, sessions.blueprint, pages.blueprint):
-        app.register_blueprint(blueprint)
+    for room in (health, metrics, older, kliens, sessions, pages):
+        app.register_blueprint(room.blueprint)
     headers.add_to(app)
     errors.add_to(app)
     _open_with(app, lifespan)

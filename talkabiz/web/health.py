@@ -22,6 +22,8 @@ async def get_health() -> tuple[Json, int]:
         "by_status": report.sessions,
         "checks": {"database": report.database, "engine": report.engine},
         "memory": report.memory,
+        "runs": {"running": report.load.running, "queued": report.load.queued, "abandoned": report.load.abandoned},
+        "threads": report.threads,
     }
     return body, 200 if report.ok else 503
 

@@ -40,8 +40,8 @@ async def _link(server: Server, phones: Phones, klien_id: int, n: int) -> None:
 
 
 def _resident(server: Server) -> float:
-    return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * PAGE_MEGABYTES
+    return int(Path(f"/proc/{server.app_pid}/statm").read_text().split()[1]) * PAGE_MEGABYTES
 
 
 def _threads(server: Server) -> int:
-    return len(list(Path(f"/proc/{server.process.pid}/task").iterdir()))
+    return len(list(Path(f"/proc/{server.app_pid}/task").iterdir()))

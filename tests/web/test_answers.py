@@ -8,6 +8,7 @@ import pytest
 from quart import Response
 
 from talkabiz.domain.errors import Starting, TalkabizError
+from talkabiz.services.health import Load
 from talkabiz.store import database
 from talkabiz.web import errors
 from tests.edges import Client, House, open_house
@@ -157,7 +158,7 @@ async def test_health_needs_no_key_and_names_nobody(house: House, klien_id: int)
 
 
 async def test_health_is_503_when_the_engine_is_down(house: House) -> None:
-    house.engine_alive = False
+    house.load = Load(lag_seconds=60)
     health = await house.client(None).ask("GET", "/health", expect=503)
     assert (health["status"], health["checks"]["engine"]) == ("down", False)
     await house.client(None).refusal("GET", "/health/ready", expect=503, code="starting")

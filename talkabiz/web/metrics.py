@@ -1,0 +1,17 @@
+"""/metrics: the process in figures, for Prometheus. With an admin's key: they tell how much business there is."""
+
+from __future__ import annotations
+
+from quart import Blueprint, Response
+
+from talkabiz import metrics
+from talkabiz.web.auth import allow_operators, desk, remember_principal
+
+blueprint = Blueprint("metrics", __name__, url_prefix="/metrics")
+blueprint.before_request(remember_principal)
+
+
+@blueprint.get("")
+async def get_metrics() -> Response:
+    allow_operators()
+    return Response(metrics.exposition(await desk().health.figures()), content_type=metrics.CONTENT_TYPE)
