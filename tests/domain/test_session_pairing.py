@@ -43,11 +43,14 @@ def test_an_alarm_of_the_run_before_does_not_end_one_that_waits_for_its_turn() -
 
 def test_who_waits_for_a_turn_is_told_so_until_it_comes() -> None:
     asked = live_through(SESSIONS["new"], (0, i.ConnectAsked(RUN)))
-    queued = live_through(asked, (0, i.StartQueued(RUN)))
-    entered = live_through(queued, (5, i.StartEntered(RUN)))
+    queued = live_through(asked, (0, i.StartQueued(RUN, ahead=12)))
+    moved = live_through(queued, (3, i.StartQueued(RUN, ahead=4)))
+    entered = live_through(moved, (5, i.StartEntered(RUN)))
 
-    assert queued.reason is Reason.QUEUED
+    assert (asked.ahead, queued.ahead, moved.ahead, entered.ahead) == (None, 12, 4, None)
+    assert queued.reason is moved.reason is Reason.QUEUED
     assert entered.reason is None
+    assert not is_transition(queued, moved)
     assert is_transition(asked, queued)
     assert is_transition(queued, entered)
     assert not is_transition(asked, entered)
