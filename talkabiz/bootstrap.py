@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 Announce = Callable[[str], None]
 
+LARGEST_MESSAGE = 128 * 1024
+"""Of a socket, as it arrives; what Socket.IO takes in is half of it."""
 SHUTDOWN_SECONDS = 5.0
 """How long sessions may take to close; what hasn't by then ends with the process."""
 
@@ -82,6 +84,7 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce, parent
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]
         config.graceful_timeout = 1.0
+        config.websocket_max_message_size = LARGEST_MESSAGE
         config.errorlog = logging.getLogger("hypercorn.error")
         config.include_server_header = False
         app = _assemble(
