@@ -111,7 +111,7 @@ async def test_a_page_whose_server_was_restarted_under_it_comes_back_and_shows_t
             await page.shows("qr_ready")
             # ... and the server dies, and the code on the page with it.
         await expect(page.page.locator("#banner")).to_be_visible()
-        await page.qr_texts("4-server-gone")
+        assert await page.qr_texts("4-server-gone") == []
 
         async with serving(home, "--sandbox", "--port", port) as server:
             await page.shows("expired")
