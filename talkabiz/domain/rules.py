@@ -10,7 +10,7 @@ from typing import Any
 from talkabiz.domain import inputs as i
 from talkabiz.domain.backoff import delay_seconds
 from talkabiz.domain.pairing import Round
-from talkabiz.domain.states import Moment, Reason, Session, Status, Step
+from talkabiz.domain.states import INTERRUPTED, Moment, Reason, Session, Status, Step
 
 Rule = Callable[[Session, Any, Moment], Step]
 
@@ -79,8 +79,8 @@ def connect(s: Session, x: i.ConnectAsked | i.RefreshAsked, m: Moment) -> Step:
 def refresh(s: Session, x: i.RefreshAsked, m: Moment) -> Step:
     if not x.by_program:
         return connect(s, x, m)
-    may = s.round is not None and s.round.may_be_followed(m.limits)
-    return _begin_round(s, x, m, s.round.number + 1) if may and s.round else Step(s)
+    past = s.round or (Round(1) if s.is_cut_short(m) else None)
+    return _begin_round(s, x, m, past.number + 1) if past and past.may_be_followed(m.limits) else Step(s)
 
 
 def refresh_by_hand(s: Session, x: i.RefreshAsked, m: Moment) -> Step:
@@ -112,7 +112,7 @@ def lose_holder(s: Session, x: i.HolderGone, m: Moment) -> Step:
     del x
     if s.device:
         return Step(_at_rest(s, m, Status.RECONNECTING, Reason.RESTORING))
-    return Step(_at_rest(s, m, Status.EXPIRED, Reason.QR_TIMEOUT))
+    return Step(_at_rest(s, m, Status.EXPIRED, Reason.QR_TIMEOUT, detail=INTERRUPTED))
 
 
 def adopt_found(s: Session, x: i.DeviceFound, m: Moment) -> Step:

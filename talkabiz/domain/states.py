@@ -61,6 +61,10 @@ class Reason(StrEnum):
     CONNECT_REFUSED = "connect_refused"
 
 
+INTERRUPTED = "interrupted"
+"""The detail of an expired session whose round ended with its process, and not in its time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """What the machine remembers of one klien. The fields after `replaced_at` die with the process."""
@@ -96,6 +100,12 @@ class Session:
     @property
     def wa_terhubung(self) -> bool:
         return self.status is Status.CONNECTED
+
+    def is_cut_short(self, moment: Moment) -> bool:
+        """Its round ended with its process, a moment ago: whoever stood before the code may still stand there."""
+        might_have_lasted = timedelta(seconds=moment.limits.pairing_seconds)
+        is_interrupted = self.status is Status.EXPIRED and self.detail == INTERRUPTED
+        return is_interrupted and moment.now - self.since < might_have_lasted
 
 
 @dataclass(frozen=True, slots=True)

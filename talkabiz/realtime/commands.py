@@ -76,7 +76,7 @@ class Commands:
         await self._sio.enter_room(sid, room)
         try:
             events, gap = await self._desk.journal.since(klien_id, since) if since is not None else ([], False)
-            snapshot = await self._desk.sessions.live(klien_id)
+            snapshot = await self._desk.sessions.watch(klien_id)
         except NotFound:
             if not was_there:
                 await self._look_away(sid, klien_id)

@@ -95,6 +95,14 @@ class Runner:
                     self._moved.clear()
                     await self._moved.wait()
 
+    def be_watched(self) -> None:
+        """Somebody has begun to look: a code that the end of a process took off the screen is put back on it.
+
+        Nothing begins for whoever comes to a round that ended in its time.
+        """
+        if self.session.is_cut_short(Moment(self._around.clock.now(), self._around.limits)):
+            self.tell(i.RefreshAsked(fresh_attempt(), by_program=True))
+
     def snapshot(self) -> Snapshot:
         svg = self.painting.svg if self.painting else None
         return self._show(self.session, self.seq, svg)

@@ -96,6 +96,12 @@ class Sessions:
         """The snapshot from the running gateway."""
         return (await self._runner(klien_id)).snapshot()
 
+    async def watch(self, klien_id: int) -> Snapshot:
+        """As `live`, for somebody who goes on looking: a round that was cut short is followed by the next."""
+        runner = await self._runner(klien_id)
+        runner.be_watched()
+        return runner.snapshot()
+
     async def stored(self, klien_id: int) -> Snapshot:
         """The snapshot from the database: without a QR, which is never stored."""
         row = await sessions.load(klien_id)

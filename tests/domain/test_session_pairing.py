@@ -127,11 +127,19 @@ def test_after_the_last_round_a_person_begins_at_the_first_again() -> None:
         assert live_through(last, (4, asked)).round == Round(1)
 
 
-def test_no_round_follows_by_itself_where_none_is_remembered() -> None:
-    """After a restart of the process nobody knows how many rounds there were."""
+def test_a_round_that_ended_with_its_process_is_followed_once_and_soon() -> None:
+    """How many there were before nobody knows then: it counts as the second."""
     expired = live_through(SESSIONS["qr_ready"], (1, i.HolderGone("x")))
+    renewed = live_through(expired, (120, i.RefreshAsked("new", by_program=True)))
 
-    assert expired.round is None
+    assert (expired.status, expired.round) == (Status.EXPIRED, None)
+    assert (renewed.status, renewed.detail, renewed.round) == (Status.QR_REQUESTED, None, Round(2))
+    assert live_through(expired, (121, i.RefreshAsked("new", by_program=True))) == expired
+
+
+def test_no_round_follows_by_itself_where_none_is_remembered() -> None:
+    expired = Session(BEGAN, Status.EXPIRED, Reason.QR_TIMEOUT)
+
     assert live_through(expired, (2, i.RefreshAsked("new", by_program=True))) == expired
 
 

@@ -97,16 +97,16 @@ async def test_what_happens_between_joining_and_reading_is_heard(
     house: House, connect: Open, klien_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The socket is in the room before its snapshot is read."""
-    live = house.desk.sessions.live
+    watch = house.desk.sessions.watch
 
     async def change_while_reading(klien_id: int) -> dict[str, Any]:
-        snapshot = await live(klien_id)
+        snapshot = await watch(klien_id)
         await house.desk.sessions.start(klien_id)
         return snapshot
 
     socket = await connect()
     with monkeypatch.context() as patch:
-        patch.setattr(house.desk.sessions, "live", change_while_reading)
+        patch.setattr(house.desk.sessions, "watch", change_while_reading)
         answer = await socket.ask("subscribe", klien_id=klien_id)
     assert answer["snapshot"]["status"] == "disconnected"
     assert (await socket.wait_for("qr_requested"))["seq"] > answer["snapshot"]["seq"]

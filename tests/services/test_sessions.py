@@ -343,6 +343,43 @@ async def test_a_device_on_disk_of_a_number_that_belongs_to_another_klien_is_log
         assert (await after.sessions.live(klien_id))["status"] == "reconnecting"
 
 
+@pytest.mark.parametrize("in_order", [True, False])
+async def test_a_code_that_a_restart_took_away_comes_back_for_who_looks_again(
+    bench: Bench, klien_id: int, *, in_order: bool
+) -> None:
+    await bench.sessions.start(klien_id)
+    if in_order:
+        await bench.sessions.release()
+    async for after in open_bench(Limits()):
+        await after.sessions.restore()
+        assert (await after.sessions.live(klien_id))["status"] == "expired"
+        assert after.whatsapp.asked == [], "nobody looks"
+
+        assert (await after.sessions.watch(klien_id))["status"] == "expired"
+        renewed = await after.reach(klien_id, "qr_requested")
+        assert renewed.data["pairing"]["round"] == 2
+        await after.sessions.watch(klien_id)
+        await after.catch_up(klien_id)
+        assert [asked[0] for asked in after.whatsapp.asked] == ["start_pairing"]
+
+
+async def test_who_looks_long_after_a_restart_or_at_a_round_that_ended_in_its_time_gets_the_button(
+    bench: Bench, klien_id: int
+) -> None:
+    await bench.sessions.start(klien_id)
+    await _expire(bench, klien_id, [])
+    second = (await kliens.add("Toko Bulan")).id
+    await bench.sessions.start(second)
+    async for after in open_bench(Limits()):
+        after.clock.time = bench.clock.now()
+        await after.sessions.restore()
+        after.clock.advance(120)
+        for each in (klien_id, second):
+            assert (await after.sessions.watch(each))["status"] == "expired"
+            await after.sessions.disconnect(each)
+        assert after.whatsapp.asked == []
+
+
 async def test_the_place_in_the_line_is_pushed_but_not_stored(bench: Bench, klien_id: int) -> None:
     await bench.link(klien_id)
     await bench.sessions.stop(klien_id)
