@@ -130,19 +130,15 @@ def reject_found(s: Session, x: i.DeviceFound, m: Moment) -> Step:
 
 
 def queue(s: Session, x: i.StartQueued, m: Moment) -> Step:
-    return Step(_to(s, m, s.status, Reason.QUEUED, ahead=x.ahead, entered_at=None))
-
-
-def wait_in_line(s: Session, x: i.StartQueued, m: Moment) -> Step:
-    """Shown, but not told: why it isn't up has been said."""
+    """Told to who waits for a code; else the place is only shown, for why the link isn't up has been said."""
     del m
-    return Step(replace(s, ahead=x.ahead, entered_at=None))
+    reason = Reason.QUEUED if s.status is Status.QR_REQUESTED else s.reason
+    return Step(replace(s, reason=reason, ahead=x.ahead, entered_at=None))
 
 
 def enter(s: Session, x: i.StartEntered, m: Moment) -> Step:
     del x
-    reason = None if s.reason is Reason.QUEUED else s.reason
-    return Step(replace(s, entered_at=m.now, reason=reason, ahead=None))
+    return Step(replace(s, entered_at=m.now, reason=None if s.reason is Reason.QUEUED else s.reason, ahead=None))
 
 
 def show_code(s: Session, x: i.CodeIssued, m: Moment) -> Step:
@@ -222,11 +218,6 @@ def come_up(s: Session, x: i.Connected, m: Moment) -> Step:
     return Step(_at_rest(s, m, Status.CONNECTED, attempt=s.attempt, entered_at=entered_at, me=x.me or s.me, tries=0))
 
 
-def come_back(s: Session, x: i.KeepaliveRestored, m: Moment) -> Step:
-    """A link that was given up for its silence answers: it was never cut."""
-    return come_up(s, i.Connected(x.attempt), m) if s.degraded_since else Step(s)
-
-
 def doubt(s: Session, x: i.LinkLost, m: Moment) -> Step:
     del x
     return Step(replace(s, lost_since=s.lost_since or m.now))
@@ -247,8 +238,7 @@ def reconnect(reason: Reason) -> Rule:
 
     def rule(s: Session, x: i.Input, m: Moment) -> Step:
         detail = x.code if isinstance(x, i.StreamErrored) else None
-        silent_since = s.degraded_since if reason is Reason.KEEPALIVE_TIMEOUT else None
-        heard = {"entered_at": m.now, "ahead": None, "lost_since": None, "degraded_since": silent_since}
+        heard = {"entered_at": m.now, "ahead": None, "lost_since": None, "degraded_since": None}
         return Step(_to(s, m, Status.RECONNECTING, reason, detail=detail, **heard))
 
     return rule

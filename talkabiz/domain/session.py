@@ -137,10 +137,9 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
     },
     Status.RECONNECTING: {
         **_LINK,
-        i.StartQueued: rules.wait_in_line,
+        i.StartQueued: rules.queue,
         i.StartEntered: rules.enter,
         i.StreamErrored: rules.reconnect(Reason.STREAM_ERROR),
-        i.KeepaliveRestored: rules.come_back,
         i.NoRoute: rules.retry_route,
         i.RouteMissed: rules.only_if(lambda s: s.entered_at, rules.miss_route),
         i.RetryDue: rules.retry,

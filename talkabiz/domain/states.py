@@ -92,7 +92,7 @@ class Session:
     lost_since: datetime | None = None
     """Connected, but the socket has been gone since then; not told until it is more than a blink."""
     degraded_since: datetime | None = None
-    """Connected, but pings have gone unanswered since then. Kept when that was too long: the next answer is proof."""
+    """Connected, but pings have gone unanswered since then."""
     restarted: bool = False
     """Scanning: the one restart has been used."""
     round: Round | None = None

@@ -149,7 +149,7 @@ class Devices:
     def _examine(self, klien_id: int, path: Path) -> StoredDevice | None:
         try:
             me = _read(path, "mode=rw")  # so that what a crash left half done is undone
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             log.warning(
                 "a store file can't be read and is left alone", klien_id=klien_id, file=path.name, why=str(error)
             )
@@ -173,6 +173,8 @@ def _read(path: Path, how: str) -> Me | None:
 
 def _user(jid: str) -> str:
     """`628123:4@s.whatsapp.net`, `628123.0:4@…` -> `628123`"""
+    if not all(isinstance(value, str) for value in row):
+        raise sqlite3.DataError("a device that isn't written as the library writes it")
     return re.split(r"[.:@]", jid, maxsplit=1)[0]
 
 

@@ -17,6 +17,7 @@ from talkabiz.domain import inputs as i
 from talkabiz.whatsapp import from_whatsapp
 from talkabiz.whatsapp.binding import Binding
 from talkabiz.whatsapp.gate import EXCLUSIVE_SECONDS
+from talkabiz.whatsapp.route import Route
 from talkabiz.whatsapp.run import DEVICE_EVENT, Hear, Kind, Run
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,8 @@ class Attempt:
     """Its facts aren't wanted: it was closed, or it runs only to be logged out."""
     run: Run | None = None
     """None while it waits for its turn."""
+    ahead: int | None = None
+    """The place in the line that was last told."""
     signed: bool = False
     closed_at: float | None = None
     inbox: deque[tuple[float, Kind, int, bytes]] = field(default_factory=deque)
@@ -54,6 +57,8 @@ class Attempt:
     """Whether the link was last told to be up; None before the first time and after the end."""
     doubts: int = 0
     """Polls in a row that found it otherwise."""
+    recovered: bool = False
+    """It answers again. Whether the centre had given it up by then, by its own clock, isn't known here."""
     decided: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while it is up, and for good when it never will be again."""
 
@@ -72,6 +77,7 @@ class Engine:
     ) -> None:
         self._binding = binding
         self._proxy_url = proxy_url
+        self._route = Route()
         self._loop = loop
         self._deliver = deliver
         self._ended = ended
@@ -88,7 +94,7 @@ class Engine:
         self._waiting.append(attempt)
         self.start_next()
         if attempt.run is None:
-            self._loop.call_soon(self.tell, attempt, i.StartQueued(attempt.name))
+            self._tell_place(attempt, len(self._waiting) - (0 if self._starting else 1))
 
     def close(self, attempt: Attempt) -> None:
         attempt.muted = True
@@ -118,7 +124,19 @@ class Engine:
             if not self._is_held(attempt.store):
                 self._waiting.remove(attempt)
                 self._begin(attempt)
+                self._tell_places()
                 return
+
+    def _tell_places(self) -> None:
+        """To those whose way has become half as long: each hears of it a few times, however long the line is."""
+        for ahead, attempt in enumerate(self._waiting, start=1 if self._starting else 0):
+            if attempt.ahead is not None and ahead <= attempt.ahead // 2 and ahead < attempt.ahead:
+                self._tell_place(attempt, ahead)
+
+    def _tell_place(self, attempt: Attempt, ahead: int) -> None:
+        """Later, as every fact; unless its turn has come by then."""
+        attempt.ahead = ahead
+        self._loop.call_soon(lambda: None if attempt.run else self.tell(attempt, i.StartQueued(attempt.name, ahead)))
 
     def _is_held(self, store: str) -> bool:
         now = time.monotonic()
@@ -135,7 +153,7 @@ class Engine:
             self._binding, attempt.klien_id, attempt.name, attempt.store, pairing=attempt.pairing, hear=hear
         )
         try:
-            attempt.run.begin(self._proxy_url)
+            attempt.run.begin(self._proxy_url, None if attempt.pairing else self._route.is_open)
         except RuntimeError as error:  # no more threads
             log.exception("a run couldn't be started", klien_id=attempt.klien_id)
             self._loop.call_soon(self._fail_to_start, attempt, str(error))
@@ -211,6 +229,7 @@ class Engine:
         if isinstance(fact, i.Connected) and not attempt.paired:
             fact, attempt.me = i.Connected(attempt.name, attempt.me), None
         self._remember(attempt, fact)
+        self._route.learn(fact)
         if fact and not attempt.muted:
             attempt.adopted = attempt.adopted or isinstance(fact, i.Paired)
             self._deliver(attempt.klien_id, fact)
@@ -223,6 +242,8 @@ class Engine:
         elif isinstance(fact, i.LinkLost | i.StreamErrored):
             attempt.told, attempt.doubts = False, 0
             attempt.decided.clear()
+        elif isinstance(fact, i.KeepaliveRestored):
+            attempt.recovered = True
         elif isinstance(fact, _LAST_FACTS):
             attempt.told = None
             attempt.decided.set()

@@ -45,6 +45,7 @@ DEVICE_EVENT = 0
 AFTER_STATUS_SECONDS = 1.0
 CODELESS_SECONDS = 10.0
 """A pairing without a code is closed so long after its start at the earliest: its client is in the maps by then."""
+NO_ROUTE = b"dial tcp: no connection, so the library wasn't asked"
 DISCONNECT_TRIES = 5
 
 
@@ -111,9 +112,9 @@ class Run:
 
     # --- asked for by the engine --------------------------------------------------------------------------------------
 
-    def begin(self, proxy_url: str | None) -> None:
-        """Starts the run's thread, which waits for the gate and then enters the library."""
-        self._spawn("run", lambda: self._live(proxy_url))
+    def begin(self, proxy_url: str | None, has_route: Callable[[str | None], bool] | None = None) -> None:
+        """Starts the run's thread, which waits for the gate and then enters the library, if there is a way at all."""
+        self._spawn("run", lambda: self._live(proxy_url, has_route))
 
     def close(self) -> None:
         """Ends the run as soon as that is safe; returns at once."""
@@ -126,8 +127,12 @@ class Run:
             self._spawn("close", self._finish_when_signed)
 
     def is_up(self) -> bool:
-        """Whether the link stands and is logged in. Waits while the library dials. RunClosed."""
+        """Whether the link stands, and it or one before it has logged in. Waits while the library dials. RunClosed."""
         return bool(self._call(self._library.IsConnected)) and bool(self._call(self._library.IsLoggedIn))
+
+    def is_heard(self) -> bool:
+        """Whether WhatsApp answers this device, asked what each login asks. Waits for it, 75 s at most. RunClosed."""
+        return not self._call(lambda name: self._library.SetPassive(name, False))  # noqa: FBT003 - a C function
 
     def log_out(self) -> str:
         """Takes the device off the phone; an error's text or nothing. Waits for WhatsApp, 75 s at most. RunClosed."""
@@ -140,7 +145,13 @@ class Run:
 
     # --- the thread that lives in the library -------------------------------------------------------------------------
 
-    def _live(self, proxy_url: str | None) -> None:
+    def _live(self, proxy_url: str | None, has_route: Callable[[str | None], bool] | None) -> None:
+        if has_route and not has_route(proxy_url):
+            self._returned = True
+            if not self._closing:
+                self._hear(Kind.RETURNED, 0, NO_ROUTE)
+            self._end()
+            return
         lease = self._gate.exclusive()
         with self._lock:
             if not self._closing:

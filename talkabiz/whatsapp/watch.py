@@ -56,6 +56,9 @@ class Watch:
         """What would have to be told, if it is still so in the next round."""
         if attempt.told is not None:
             is_up = await self._is_up(attempt)
+            if is_up and attempt.told and attempt.recovered:
+                attempt.recovered = False
+                self._engine.tell(attempt, i.Connected(attempt.name))
             if is_up is None or is_up == attempt.told:
                 return None
             return i.Connected(attempt.name) if is_up else i.LinkLost(attempt.name)
@@ -79,7 +82,8 @@ class Watch:
         def ask() -> bool:
             self._unanswered.add(attempt)
             try:
-                return run.is_up()
+                # That it is gone can be seen; that it is back has to be proved.
+                return run.is_up() and ((attempt.told and not attempt.recovered) or run.is_heard())
             finally:
                 self._unanswered.discard(attempt)
 

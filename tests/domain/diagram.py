@@ -37,14 +37,13 @@ CASES = {
     "connected": "connected",
     "doubted": "connected, the link or an answer missing",
     "reconnecting": "reconnecting, a run under way",
-    "silent": "reconnecting, after three minutes of silence",
     "waiting": "reconnecting, waiting for the next try",
     "expired": "expired",
     "refused": "error, nothing linked",
     "replaced": "error, a device stored",
 }
 
-LIKE = {"restarted": "scanning", "doubted": "connected", "silent": "reconnecting"}
+LIKE = {"restarted": "scanning", "doubted": "connected"}
 """Of these only the rows that differ are drawn."""
 
 

@@ -49,7 +49,6 @@ SESSIONS: Mapping[str, Session] = {
     "connected": _running(status=Status.CONNECTED),
     "doubted": _running(status=Status.CONNECTED, reason=Reason.DEGRADED, lost_since=at(5), degraded_since=at(1)),
     "reconnecting": _running(status=Status.RECONNECTING, reason=Reason.LINK_LOST),
-    "silent": _running(status=Status.RECONNECTING, reason=Reason.KEEPALIVE_TIMEOUT, degraded_since=at(-180)),
     "waiting": _linked(status=Status.RECONNECTING, reason=Reason.UNREACHABLE, retry_at=at(9), tries=2),
     "refused": Session(BEGAN, Status.ERROR, Reason.PAIR_FAILED),
     "replaced": _linked(status=Status.ERROR, reason=Reason.REPLACED, retry_at=at(30), replaced_at=BEGAN),

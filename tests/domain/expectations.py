@@ -137,7 +137,7 @@ AlreadyLinked own         =                              =                      
 Connected                 =                              connected                       connected
 LinkLost                  *                              =                               .
 KeepaliveMissed           connected(degraded)            =                               .
-KeepaliveRestored         =                              connected                       =
+KeepaliveRestored         =                              connected                       .
 StreamErrored             reconnecting(stream_error)     reconnecting(stream_error)      reconnecting(stream_error)
 LoggedOut                 disconnected(logged_out) F     disconnected(logged_out) F      disconnected(logged_out) F
 LoggedOut locked          disconnected(account_locked) F disconnected(account_locked) F  disconnected(account_locked) F
@@ -156,45 +156,6 @@ RetryDue                  .                              .                      
 
 nothing: CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed, PairingRefused passkey,
     PairingRefused outdated, QrRequestTimedOut, RoundClosed, ScanStalled
-"""
-
-SILENT = """
-                          silent
-ConnectAsked              =
-RefreshAsked              =
-RefreshAsked by program   =
-StopAsked                 disconnected(stopped) x
-DisconnectAsked           disconnected(by_user) L
-HolderGone                reconnecting(restoring)
-DeviceFound               = D
-DeviceFound own           =
-StartQueued               *
-StartEntered              *
-Paired                    = N
-Paired old                = N
-Paired own                =
-AlreadyLinked             = N
-AlreadyLinked old         = N
-AlreadyLinked own         =
-Connected                 connected
-KeepaliveRestored         connected
-StreamErrored             reconnecting(stream_error)
-LoggedOut                 disconnected(logged_out) F
-LoggedOut locked          disconnected(account_locked) F
-LoggedOut banned          disconnected(account_banned) F
-Replaced                  error(replaced)+ x
-Banned                    error(temporary_ban)+ x
-Outdated                  error(client_outdated) x
-ConnectRefused            error(connect_refused)+ x
-NoRoute                   reconnecting(unreachable)+ x
-EngineFailed              reconnecting(engine)+ x
-EngineFailed lasting      error(engine)+ x
-RouteMissed               reconnecting(unreachable)
-RetryDue                  * xS
-
-nothing: CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed, PairingRefused passkey,
-    PairingRefused outdated, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLost, KeepaliveMissed, LinkLossConfirmed,
-    KeepaliveGivenUp
 """
 
 WAITING = """
@@ -222,4 +183,4 @@ nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, Pa
     EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed, KeepaliveGivenUp
 """
 
-TABLES = (PAIRING, AT_REST, SCANNED, LINKED, SILENT, WAITING)
+TABLES = (PAIRING, AT_REST, SCANNED, LINKED, WAITING)

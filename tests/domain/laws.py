@@ -38,9 +38,8 @@ def _check_run(s: Session) -> None:
     assert s.attempt or s.entered_at is None
     assert s.attempt is None or s.retry_at is None, "a run, and a promise to start one"
     assert s.ahead is None or (s.attempt and s.entered_at is None), "in a line, but its turn has come"
-    assert s.status is Status.CONNECTED or s.lost_since is None
-    assert s.status in {Status.CONNECTED, Status.RECONNECTING} or s.degraded_since is None
-    assert (s.reason is Reason.DEGRADED) is (s.status is Status.CONNECTED and s.degraded_since is not None)
+    assert s.status is Status.CONNECTED or s.lost_since is s.degraded_since is None
+    assert (s.reason is Reason.DEGRADED) is (s.degraded_since is not None)
     assert s.status is Status.SCANNING or not s.restarted
 
 
@@ -60,7 +59,7 @@ def _check_alarm(s: Session, limits: Limits) -> None:
         assert alarm, "waits for something without an end"
     elif s.status in RESTING:
         assert alarm is None
-    if s.lost_since or s.reason is Reason.DEGRADED:
+    if s.lost_since or s.degraded_since:
         assert alarm, "a doubt without an end"
 
 

@@ -95,7 +95,9 @@ async def test_starts_stand_in_a_line_and_say_so(edge: LocalWhatsApp, ear: Ear) 
         await ear.wait(attempt, i.CodeIssued)
 
     assert ear.kinds(attempts[0]) == [i.StartEntered, i.CodeIssued]
-    assert ear.kinds(attempts[1]) == ear.kinds(attempts[2]) == [i.StartQueued, i.StartEntered, i.CodeIssued]
+    assert ear.kinds(attempts[1]) == [i.StartQueued, i.StartEntered, i.CodeIssued]
+    assert ear.kinds(attempts[2]) == [i.StartQueued, i.StartQueued, i.StartEntered, i.CodeIssued]
+    assert [fact.ahead for fact in ear.of(attempts[2]) if isinstance(fact, i.StartQueued)] == [2, 1]
     entered = [fact.attempt for _, fact in ear.heard if isinstance(fact, i.StartEntered)]
     assert entered == attempts
 
@@ -590,7 +592,7 @@ async def test_events_that_wait_for_a_busy_loop_are_seen_as_lag(edge: LocalWhats
 async def test_a_start_for_which_there_is_no_thread_fails_and_the_next_goes_on(
     edge: LocalWhatsApp, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(run: Run, proxy_url: str | None) -> None:
+    def fail(run: Run, *how: object) -> None:
         raise RuntimeError("can't start new thread")
 
     unlucky, lucky = fresh_attempt(), fresh_attempt()
