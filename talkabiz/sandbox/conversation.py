@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 
 from google.protobuf.message import DecodeError
@@ -128,7 +129,8 @@ class Conversations:
             if name != "temporary_ban":
                 return {"reason": str(reason)}
             left = self._faults.seconds_left(fault)
-            return {"reason": str(reason), "code": str(_BAN_CODE), "expire": str(round(left or _BAN_SECONDS))}
+            # Rounded up: a client that comes back on time must not be too early. And 0 means that nobody knows.
+            return {"reason": str(reason), "code": str(_BAN_CODE), "expire": str(math.ceil(left or _BAN_SECONDS))}
         return None
 
     async def _refuse(self, link: Link, attrs: Mapping[str, str]) -> None:
