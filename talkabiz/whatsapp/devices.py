@@ -167,14 +167,14 @@ def _read(path: Path, how: str) -> Me | None:
         row = store.execute(_ME).fetchone()
     if row is None:
         return None
+    if not all(isinstance(value, str) for value in row):
+        raise sqlite3.DataError("a device that isn't written as the library writes it")
     jid, lid, push_name, business_name, platform = row
     return Me(_user(jid), f"{_user(lid)}@lid" if lid else "", push_name or business_name, platform)
 
 
 def _user(jid: str) -> str:
     """`628123:4@s.whatsapp.net`, `628123.0:4@…` -> `628123`"""
-    if not all(isinstance(value, str) for value in row):
-        raise sqlite3.DataError("a device that isn't written as the library writes it")
     return re.split(r"[.:@]", jid, maxsplit=1)[0]
 
 
