@@ -89,11 +89,20 @@ class ManualClock:
     """A clock that stands still until the test moves it."""
 
     time: datetime = NOW
+    passed_seconds: float = 0.0
 
     def now(self) -> datetime:
         return self.time
 
+    def seconds(self) -> float:
+        return self.passed_seconds
+
     def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+        self.passed_seconds += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the clock; no time passes."""
         self.time += timedelta(seconds=seconds)
 
 

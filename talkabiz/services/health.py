@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from talkabiz.store import database, events
 
 LONGEST_LAG_SECONDS = 10.0
 """An event of the library that has waited for longer than this means that the engine is down."""
+
+LONGEST_WRITE_SECONDS = 2.0
+"""A database that takes longer than this to store next to nothing is down for whoever waits for it."""
+WRITTEN_SECONDS = 2.0
+"""How long one look is good for: each costs a write to the disk."""
 
 _DESCRIPTORS = Path("/dev/fd")
 _TASKS = Path("/proc/self/task")
@@ -93,11 +99,13 @@ class Health:
         self._restarts = restarts
         self._now_seconds = now_seconds
         self._started = now_seconds()
+        self._look: asyncio.Task[bool] | None = None
+        self._looked_at = 0.0
 
     async def report(self) -> HealthReport:
         load = self.load()
         return HealthReport(
-            database=await _database_answers(),
+            database=await self._is_stored(),
             engine=load.lag_seconds < LONGEST_LAG_SECONDS,
             uptime_seconds=self._now_seconds() - self._started,
             sessions=self._sessions.count(),
@@ -115,14 +123,22 @@ class Health:
             open_descriptors=descriptor_count(),
             most_descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             resident_bytes=resident_bytes(),
-            journal_events=await events.last_id() if await _database_answers() else None,
+            journal_events=await events.last_id() if await _succeeds(database.ping) else None,
             restarts=self._restarts,
         )
 
+    async def _is_stored(self) -> bool:
+        """Whether the database takes what it is given. One look at a time, and nobody waits for it for long."""
+        if self._look is None or (self._look.done() and self._now_seconds() - self._looked_at >= WRITTEN_SECONDS):
+            self._looked_at = self._now_seconds()
+            self._look = asyncio.create_task(_succeeds(database.try_writing), name="try writing")
+        done, _ = await asyncio.wait([self._look], timeout=LONGEST_WRITE_SECONDS)
+        return bool(done) and self._look.result()
 
-async def _database_answers() -> bool:
+
+async def _succeeds(attempt: Callable[[], Awaitable[None]]) -> bool:
     try:
-        await database.ping()
+        await attempt()
     except Exception:  # noqa: BLE001 - whatever the fault is: it doesn't answer
         return False
     return True

@@ -65,4 +65,7 @@ class Watchers(Protocol):
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Aware, in UTC."""
+        """Aware, in UTC. It may jump, when somebody sets the machine's clock."""
+
+    def seconds(self) -> float:
+        """Since some moment of the past. It never jumps."""

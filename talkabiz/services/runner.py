@@ -20,7 +20,7 @@ from talkabiz.domain import inputs as i
 from talkabiz.domain.errors import Starting
 from talkabiz.domain.events import Event, stored
 from talkabiz.domain.limits import Limits
-from talkabiz.domain.session import decide, is_transition, next_alarm
+from talkabiz.domain.session import DueAlarm, decide, is_transition, next_alarm
 from talkabiz.domain.states import Moment, Session, Status, Step
 from talkabiz.services.journal import Journal
 from talkabiz.services.painting import Painter, Painting
@@ -69,6 +69,7 @@ class Runner:
         self._around = surroundings
         self._inbox: asyncio.Queue[_Letter] = asyncio.Queue()
         self._moved = asyncio.Event()
+        self._armed: tuple[DueAlarm, float] | None = None
         self._log_outs: set[asyncio.Task[bool]] = set()
         self._log = log.bind(klien_id=row.klien_id)
 
@@ -129,17 +130,30 @@ class Runner:
         alarm = next_alarm(self.session, self._around.limits)
         if alarm is None:
             return await self._inbox.get()
-        wait_seconds = (alarm.at - self._around.clock.now()).total_seconds()
+        wait_seconds = self._due_seconds(alarm) - self._around.clock.seconds()
         with suppress(TimeoutError):
             async with asyncio.timeout(max(wait_seconds, 0)):
                 return await self._inbox.get()
+        self._armed = None
         return _Letter(alarm.ring(fresh_attempt()))
+
+    def _due_seconds(self, alarm: DueAlarm) -> float:
+        """When an alarm rings is settled as it is first seen: a clock that is set later neither holds it up nor rings
+        it early.
+        """
+        if self._armed is None or self._armed[0] != alarm:
+            clock = self._around.clock
+            self._armed = alarm, clock.seconds() + (alarm.at - clock.now()).total_seconds()
+        return self._armed[1]
 
     async def _handle_safely(self, letter: _Letter) -> None:
         try:
             log_outs = await self._handle_stubbornly(letter)
         except Exception as error:  # noqa: BLE001 - a fault in one input must not end the session's task
-            self._log.exception("input_failed", input=type(letter.what).__name__)
+            if isinstance(error, StoreError):  # who asked is told
+                self._log.warning("input_not_stored", input=type(letter.what).__name__, why=str(error.__cause__))
+            else:
+                self._log.exception("input_failed", input=type(letter.what).__name__)
             if letter.answer and not letter.answer.done():
                 letter.answer.set_exception(error)
         else:
@@ -148,13 +162,16 @@ class Runner:
 
     async def _handle_stubbornly(self, letter: _Letter) -> LogOuts:
         """A fact can't be asked for again, so it waits until the database takes it; a wish fails to its sender."""
+        is_told = False  # once: a full disk may stay so for hours, and the log may lie on it
         while True:
             try:
                 return await self._handle(letter)
-            except StoreError:
+            except StoreError as error:
                 if letter.answer:
                     raise
-                self._log.exception("input_waits_for_store", input=type(letter.what).__name__)
+                if not is_told:
+                    self._log.error("input_waits_for_store", input=type(letter.what).__name__, why=str(error.__cause__))
+                is_told = True
                 await asyncio.sleep(STORE_RETRY_SECONDS)
 
     async def _handle(self, letter: _Letter) -> LogOuts:

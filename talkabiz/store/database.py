@@ -103,7 +103,8 @@ async def transaction() -> AsyncIterator[None]:
     is part of it: then an error must leave both. Cancelled while it is being stored, it is stored all the same.
 
     Raises:
-        StoreError: it couldn't begin within BUSY_SECONDS, or couldn't be stored; nothing was.
+        StoreError: it couldn't begin within BUSY_SECONDS in line and as many more alone, or couldn't be stored; nothing
+            was.
     """
     connection = connected()
     if isinstance(connection, TransactionClient) and connection.is_open:
@@ -116,6 +117,12 @@ async def transaction() -> AsyncIterator[None]:
 async def ping() -> None:
     """Raises StoreError where the database can't be read."""
     await connected().execute_query("SELECT name FROM sqlite_master LIMIT 1")
+
+
+async def try_writing() -> None:
+    """Stores something that changes nothing. Raises StoreError where it can't: the disk is full, another holds it."""
+    async with transaction():
+        await connected().execute_query("PRAGMA user_version = 0")  # ours alone, and unused; it writes one page
 
 
 def connected() -> BaseDBAsyncClient:

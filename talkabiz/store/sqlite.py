@@ -201,7 +201,7 @@ class _Transaction(TransactionContext):
         self._database = database
 
     async def __aenter__(self) -> TransactionalDBClient:
-        await self._database.turn.acquire()
+        await self._take_turn()
         try:
             await self._begin()
         except BaseException:
@@ -209,6 +209,14 @@ class _Transaction(TransactionContext):
             raise
         self._token = get_connections().set(self.client.connection_name, self.client)
         return self.client
+
+    async def _take_turn(self) -> None:
+        """No longer than for another process: what queues behind its lock would wait that long one after another."""
+        try:
+            async with asyncio.timeout(self._database.pragmas["busy_timeout"] / 1000):
+                await self._database.turn.acquire()
+        except TimeoutError:
+            raise StoreError from sqlite3.OperationalError("too much is waiting to be stored")
 
     async def _begin(self) -> None:
         self.client = TransactionClient(self._database, await self._database.writer())

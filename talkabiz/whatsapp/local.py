@@ -63,7 +63,7 @@ class LocalWhatsApp:
         try:
             self._devices.make_empty(store)
         except OSError as error:
-            log.exception("no store file for a pairing", klien_id=klien_id)
+            log.error("no store file for a pairing", klien_id=klien_id, why=error.strerror)  # noqa: TRY400 - all there is
             self._fail(klien_id, i.EngineFailed(attempt, error.strerror or "", lasting=True))
         else:
             self._engine.start(Attempt(klien_id, attempt, str(store), pairing=True))

@@ -227,6 +227,20 @@ async def test_a_lock_that_is_held_too_long_is_an_error_and_nothing_is_stored(
     assert [await kliens.add("Toko Sinar")] == await kliens.page(0, 10)
 
 
+async def test_a_line_behind_a_lock_is_given_up_together_and_not_one_after_another(
+    database: str, other_process: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.close_database()
+    monkeypatch.setattr(store, "BUSY_SECONDS", 1)
+    await open_database(database)
+    other_process.execute("BEGIN IMMEDIATE")
+    async with asyncio.timeout(3):  # eight would wait for eight seconds
+        failed = await asyncio.gather(*(kliens.add(f"Toko {each}") for each in range(8)), return_exceptions=True)
+    assert {type(each) for each in failed} == {StoreError}
+    other_process.execute("ROLLBACK")
+    assert [await kliens.add("Toko Sinar")] == await kliens.page(0, 10)
+
+
 async def test_a_full_disk_is_an_error_and_nothing_of_the_transaction_is_stored(klien: Klien) -> None:
     async with transaction():
         _, pages = await connected().execute_query("PRAGMA page_count")
