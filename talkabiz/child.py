@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from talkabiz.parent import VARIABLE, Handed, Told
+from talkabiz.parent import VARIABLE, Handed, Told, stop_signals
 from talkabiz.stderr import STDERR, Sieve, write
 
 STOP_SECONDS = 20.0
@@ -117,6 +117,7 @@ def start(command: Sequence[str], hand_over: Callable[[int], Handed]) -> Child:
             os.environ | FOR_THE_LIBRARY | {VARIABLE: hand_over(theirs.fileno()).as_variable()},
             file_actions=[(os.POSIX_SPAWN_DUP2, writing, STDERR)],
             setsigdef=[signal.SIGPIPE],
+            setsigmask=stop_signals(),  # until it can deal with them
         )
     except OSError:
         ours.close()

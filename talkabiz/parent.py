@@ -79,6 +79,7 @@ class Parent:
         _tie(handed.pid)
         for name in stop_signals():
             signal.signal(name, _leave)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())
         found = cls(handed)
         threading.Thread(target=found._outlive, name="parent", daemon=True).start()
         return found

@@ -5,6 +5,7 @@ Each application is a process of its own, started by the supervisor as `python -
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from talkabiz.parent import Parent
 from talkabiz.stderr import NOISE
 from talkabiz.supervisor import Supervisor
 
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 MUCH = b"".join(b"line %06d\n" % number for number in range(50_000))
 """More than a pipe holds."""
 
@@ -83,6 +85,24 @@ def prints_much_and_dies(_: Parent) -> None:
     die()
 
 
+def noisy(parent: Parent) -> None:
+    written = 0
+    while written < len(MUCH):
+        written += os.write(2, MUCH[written:])
+    tell(parent, f"pid {os.getpid()} {parent.is_terminal}")
+    stay()
+
+
+def leaves_an_orphan(parent: Parent) -> None:
+    """Which ends when its own parent has."""
+    if sum((parent.restarts or {}).values()):
+        well(parent)
+    read, _kept = os.pipe()
+    subprocess.Popen(["cat"], stdin=read, stdout=subprocess.DEVNULL)
+    tell(parent, "up")
+    die()
+
+
 def panics(_: Parent) -> None:
     from talkabiz.whatsapp import binding
 
@@ -122,6 +142,8 @@ APPLICATIONS: dict[str, Callable[[Parent], None]] = {
         will_not_end,
         ends_by_itself,
         prints_much_and_dies,
+        noisy,
+        leaves_an_orphan,
         panics,
         shows_what_its_children_get,
         grows,
@@ -134,6 +156,7 @@ APPLICATIONS: dict[str, Callable[[Parent], None]] = {
 def main(name: str, *arguments: str) -> None:
     if not arguments:
         child.STOP_SECONDS = 1.0
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # it inherits orphans, as the first process of a container
         command = [sys.executable, "-m", "tests.supervised", name, "--as-app"]
         sys.exit(Supervisor(command, chance=lambda: 1.0).run())
     if name == "well-without-prctl":

@@ -9,8 +9,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -192,6 +193,16 @@ async def test_a_terminal_that_closes_ends_nothing_under_nohup(tmp_path: Path) -
         signal.signal(signal.SIGHUP, kept)
 
 
+async def test_what_the_application_leaves_behind_is_taken_away(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "leaves-an-orphan") as process:
+        pid = await pid_of_app(process)
+
+        async def is_alone() -> bool:
+            return children(process.pid) == [pid]
+
+        await until(is_alone)
+
+
 # --- what the application prints --------------------------------------------------------------------------------------
 
 
@@ -201,6 +212,37 @@ async def test_what_it_prints_before_it_dies_comes_through_whole_and_in_order(tm
         printed, _, after = process.errors.read_bytes().partition(b"without an end\n")
         assert printed == MUCH
         assert b"app_restarts" in after, "on a line of its own"
+
+
+def test_a_stderr_that_nobody_reads_stops_nobody() -> None:
+    read, written = os.pipe()
+    os.close(read)
+    assert last_words("noisy", written).endswith("False")
+
+
+def test_the_application_knows_whether_its_lines_reach_a_terminal_in_the_end() -> None:
+    ours, theirs = os.openpty()
+    threading.Thread(target=read_all, args=(ours,), daemon=True).start()
+    assert last_words("noisy", theirs).endswith("True")
+
+
+def read_all(terminal: int) -> None:
+    with suppress(OSError):  # how a terminal says that nobody has its other side any more
+        while os.read(terminal, 65536):
+            pass
+    os.close(terminal)
+
+
+def last_words(app: str, stderr: int) -> str:
+    """What it prints on stdout when its stderr is this."""
+    command = [sys.executable, "-m", "tests.supervised", app]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
+        os.close(stderr)
+        assert process.stdout
+        said = process.stdout.readline().strip()
+        process.terminate()
+        assert process.wait(10) == 0
+    return said
 
 
 async def test_a_panic_of_the_library_comes_through_whole(tmp_path: Path) -> None:
