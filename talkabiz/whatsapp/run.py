@@ -57,8 +57,7 @@ class Kind(enum.Enum):
     STATUS = enum.auto()
     EVENT = enum.auto()
     LOG = enum.auto()
-    RETURNED = enum.auto()
-    """By itself, without `close`."""
+    RETURNED = enum.auto()  # by itself, without `close`
     ENDED = enum.auto()
     """The client is gone and the store file is free. Doesn't come for a closed login that hangs before event 0."""
 
