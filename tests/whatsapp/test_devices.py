@@ -205,6 +205,18 @@ def test_a_file_that_is_no_database_is_left_alone(devices: Devices) -> None:
     assert path.exists()
 
 
+def test_a_device_that_is_not_written_as_one_is_left_alone(devices: Devices) -> None:
+    """It stops neither the start nor the others."""
+    nobody = store(devices, 1, "A", TABLE, ROW, "UPDATE whatsmeow_device SET jid = NULL")
+    strange = store(devices, 1, "B", TABLE, ROW, "UPDATE whatsmeow_device SET push_name = x'ff'")
+    store(devices, 2, "C", TABLE, ROW)
+
+    assert devices.stored() == [StoredDevice(2, "C", ME)]
+    for path in (nobody, strange):
+        assert path.exists()
+        assert devices.has_device(path) is None
+
+
 def test_what_a_crash_left_half_done_is_undone_at_start(devices: Devices, tmp_path: Path) -> None:
     """A journal beside the file: the transaction that it belongs to never was."""
     path = store(devices, 1, "A", TABLE, ROW)
@@ -255,6 +267,22 @@ def test_a_deleted_device_leaves_nothing(devices: Devices, root: Path) -> None:
 
     assert not (root / "1").exists()
     devices.delete(path)
+
+
+def test_a_deleted_store_that_is_still_open_takes_no_room(devices: Devices) -> None:
+    """The library never closes one."""
+    path = store(devices, 1, "A", TABLE, ROW)
+    with path.open("rb") as opened:
+        devices.delete(path)
+        assert os.fstat(opened.fileno()).st_size == 0
+
+
+def test_a_deleted_store_that_a_run_may_still_write_to_is_left_whole(devices: Devices) -> None:
+    path = store(devices, 1, "A", TABLE, ROW)
+    with path.open("rb") as opened:
+        devices.delete(path, in_use=True)
+        assert os.fstat(opened.fileno()).st_size > 0
+    assert not path.exists()
 
 
 def test_deleting_a_device_keeps_the_others_of_the_klien(devices: Devices) -> None:
