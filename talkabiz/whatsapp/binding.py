@@ -5,6 +5,7 @@ Nothing outside `talkabiz.whatsapp.run` calls these functions: which of them may
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.metadata
 import io
@@ -22,10 +23,13 @@ from talkabiz.whatsapp.environment import lent
 from talkabiz.whatsapp.gate import Gate
 from talkabiz.whatsapp.library import LibraryError, swap_root_key
 from talkabiz.whatsapp.magic import provide_libmagic
+from talkabiz.whatsapp.release import Release
 
 BINDER = "neonize._binder"
 OLDEST_VERSION = (0, 5, 2)
 """Before it, the events without content (replaced, outdated, keepalive restored) ended the process."""
+SUBSCRIBED = bytes([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+"""The library's numbers of the events we want. More would only add ways to end its event loop, as unknown values do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,21 @@ class Binding:
     """Whom it trusts in place of the system's authorities: the path of a PEM file, or empty."""
     kept: list[object] = field(default_factory=list)
     """Callbacks: the library may call them as long as the process lives."""
+    release: Release = field(default_factory=Release)
+
+    def enter(self, store: str, name: bytes, proxy_url: str | None, callbacks: tuple[object, ...]) -> bytes:
+        """A start. Returns when the run is over, with an error's text or nothing."""
+        # By the address alone; without one the library follows HTTPS_PROXY as every Go program does.
+        proxy = ctypes.byref(self.neonize.ProxySettings(proxy_url)._to_c_struct()) if proxy_url else None  # noqa: SLF001
+        # No jid: it would become the run's name. No phone number: the code would only be printed.
+        no_jid, any_device, no_phone = (b"", 0), 0, (b"", 0)
+        props = self.device_props
+        return bytes(
+            self.neonize.gocode.Neonize(
+                *(os.fsencode(store), name, *no_jid, any_device, b"ERROR"),
+                *(*callbacks, SUBSCRIBED, len(SUBSCRIBED), props, len(props), *no_phone, proxy),
+            )
+        )
 
 
 def load(*, ca_file: Path | None = None, root_key: bytes | None = None) -> Binding:

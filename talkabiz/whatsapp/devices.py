@@ -14,7 +14,7 @@ import sqlite3
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Self
 
@@ -123,7 +123,13 @@ class Devices:
         except (OSError, sqlite3.Error):
             return None
 
-    def delete(self, path: Path) -> None:
+    def delete(self, path: Path, *, in_use: bool = False) -> None:
+        """Unless a run may still write to it, it is emptied too: the library never closes a store, and a file that is
+        open keeps its room on the disk for as long as the process lives.
+        """
+        if not in_use:
+            with suppress(FileNotFoundError):
+                os.truncate(path, 0)
         for suffix in _BESIDE:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         if path.parent.exists() and not any(path.parent.iterdir()):

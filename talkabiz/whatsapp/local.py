@@ -188,9 +188,10 @@ class LocalWhatsApp:
         return not error
 
     def _delete(self, store: Path) -> None:
-        if any(attempt.store == str(store) for attempt in self._engine.all()):
+        in_use = any(attempt.store == str(store) for attempt in self._engine.all())
+        if in_use:
             self._doomed.add(str(store))
-        self._devices.delete(store)
+        self._devices.delete(store, in_use=in_use)
 
     def _clear_up(self, attempt: Attempt) -> None:
         """The run is over. A store that nobody needs goes; a device that was paired while we closed is logged out."""

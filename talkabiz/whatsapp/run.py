@@ -15,8 +15,9 @@ So these are the rules:
 - Closing is Disconnect, then Stop. Disconnect waits while the library dials, up to a minute if the network is dead; so
   it has a thread of its own and no gate, and Stop, which needs the gate, comes only when there is nothing to wait for.
 - A login is never stopped before event 0: it would still read the maps, and find nothing, which ends the process.
-- Whoever returns from a status callback reads the maps at once. So there is no Stop in the second after one, and one
-  that comes to a stopped run is not returned from. Its thread is lost anyway: a pairing that is cut off never ends.
+- Whoever returns from a status callback reads the maps at once. So there is no Stop in the second after one.
+- After the last status of a pairing that came to nothing the login would wait for ever; `talkabiz.whatsapp.release`
+  ends it. A pairing that is cut off gets no status any more, and its thread never comes back.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from __future__ import annotations
 import ctypes
 import enum
 import functools
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -33,13 +33,12 @@ from typing import Any, Concatenate, ParamSpec, cast
 import structlog
 
 from talkabiz.whatsapp.binding import Binding
+from talkabiz.whatsapp.from_whatsapp import LAST_STATUSES
 from talkabiz.whatsapp.gate import Lease
 
 P = ParamSpec("P")
 log = structlog.get_logger(__name__)
 
-SUBSCRIBED = bytes([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
-"""The library's numbers of the events we want. More would only add ways to end its event loop, as unknown values do."""
 DEVICE_EVENT = 0
 """Comes always, once: the account of the device that logged in or was paired."""
 AFTER_STATUS_SECONDS = 1.0
@@ -57,7 +56,8 @@ class Kind(enum.Enum):
     STATUS = enum.auto()
     EVENT = enum.auto()
     LOG = enum.auto()
-    RETURNED = enum.auto()  # by itself, without `close`
+    RETURNED = enum.auto()
+    """By itself, without `close`."""
     ENDED = enum.auto()
     """The client is gone and the store file is free. Doesn't come for a closed login that hangs before event 0."""
 
@@ -107,7 +107,8 @@ class Run:
         self._start_lease: Lease | None = None
         self._status_lease: Lease | None = None
         self._no_stop_until = 0.0
-        self._closing = self._finishing = self._stopped = self._returned = False
+        self._callbacks: tuple[object, ...] = ()
+        self._closing = self._finishing = self._stopped = self._released = self._returned = False
 
     # --- asked for by the engine --------------------------------------------------------------------------------------
 
@@ -166,33 +167,26 @@ class Run:
         lease.release()
         with self._lock:
             self._returned = True
-            asked_for = self._closing
+            asked_for = self._closing or self._released
         self._signed.set()
+        if self._released:
+            self._stop()
         if not asked_for:
             self._hear(Kind.RETURNED, 0, text)
         self._finish()
 
     def _enter_library(self, proxy_url: str | None) -> bytes:
         """Returns when the run is over, with an error's text or nothing."""
-        binder, props = self._binding.neonize, self._binding.device_props
-        callbacks = (
+        binder = self._binding.neonize
+        self._callbacks = (
             binder.func_string(self._on_code),
             binder.func_string(self._on_status),
             binder.func_callback_bytes(self._on_event),
             binder.func_callback_bytes2(self._on_log),
         )
-        self._binding.kept.append(callbacks)
-        # By the address alone; without one the library follows HTTPS_PROXY as every Go program does.
-        proxy = ctypes.byref(binder.ProxySettings(proxy_url)._to_c_struct()) if proxy_url else None  # noqa: SLF001
-        # No jid: it would become the run's name. No phone number: the code would only be printed.
-        no_jid, any_device, no_phone = (b"", 0), 0, (b"", 0)
+        self._binding.kept.append(self._callbacks)
         try:
-            return bytes(
-                self._library.Neonize(
-                    *(os.fsencode(self._store), self._uuid, *no_jid, any_device, b"ERROR"),
-                    *(*callbacks, SUBSCRIBED, len(SUBSCRIBED), props, len(props), *no_phone, proxy),
-                )
-            )
+            return self._binding.enter(self._store, self._uuid, proxy_url, self._callbacks)
         except Exception:  # noqa: BLE001 - a run always tells how it ended
             self._log.exception("the WhatsApp library couldn't be called")
             return b"call failed"
@@ -207,11 +201,12 @@ class Run:
     @_guarded
     def _on_status(self, _uuid: int, text: int) -> None:
         self._no_stop_until = time.monotonic() + AFTER_STATUS_SECONDS
+        status = ctypes.string_at(text)
         try:
             self._sign()
-            self._hear(Kind.STATUS, 0, ctypes.string_at(text))
+            self._hear(Kind.STATUS, 0, status)
         finally:
-            self._pass_to_events()
+            self._pass_to_events(is_over=status.decode() in LAST_STATUSES)
 
     @_guarded
     def _on_event(self, _uuid: bytes, data: int | None, size: int, number: int) -> None:
@@ -220,7 +215,8 @@ class Run:
             if self._status_lease:
                 self._status_lease.release()
             self._sign()
-        self._hear(Kind.EVENT, number, ctypes.string_at(data, size) if data and size else b"")
+        if not self._released:
+            self._hear(Kind.EVENT, number, ctypes.string_at(data, size) if data and size else b"")
 
     @_guarded
     def _on_log(self, data: int | None, size: int) -> None:
@@ -238,13 +234,17 @@ class Run:
         if close:
             self._spawn("close", self._finish_when_signed)
 
-    def _pass_to_events(self) -> None:
-        """Ahead of the library's reading of the maps. Never returns if the client isn't in them any more."""
+    def _pass_to_events(self, *, is_over: bool) -> None:
+        """Ahead of the library's reading of the maps. Never returns if no client is in them any more."""
         if self._status_lease:
             self._status_lease.release()
-        self._status_lease = self._gate.shared()
+        self._released = is_over or self._stopped
+        self._status_lease = self._gate.exclusive() if self._released else self._gate.shared()
         self._no_stop_until = time.monotonic() + AFTER_STATUS_SECONDS
-        if self._stopped:
+        if self._released or self._stopped:
+            leave = self._binding.release.leave
+            if self._released and leave(self._binding, self._uuid, self._callbacks, self._log):
+                return
             self._status_lease.release()
             threading.Event().wait()
 

@@ -115,19 +115,23 @@ async def test_a_scan_with_a_broken_seal_is_refused(
     refused = await ear.wait(attempt, i.PairingRefused)
     assert refused.cause is i.PairFailure.PAIR_FAILED
     await gone(edge)
+    await until(lambda: edge.abandoned == 0)
     assert files(sessions) == []
 
 
-async def test_when_the_codes_run_out_it_is_told_and_the_lost_thread_is_counted(
+async def test_when_the_codes_run_out_it_is_told_and_its_thread_comes_back(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
 ) -> None:
     sandbox.inject("one_qr")
+    threads = edge.threads
     attempt, _ = await show_code(edge, ear)
 
     await ear.wait(attempt, i.CodesRanOut, seconds=40)
 
     await gone(edge)
-    assert (edge.abandoned, files(sessions)) == (1, [])
+    await until(lambda: edge.threads == threads)
+    assert (edge.abandoned, files(sessions)) == (0, [])
+    assert ear.kinds(attempt) == [i.StartEntered, i.CodeIssued, i.CodesRanOut]
 
 
 async def test_no_code_is_silence_and_can_be_closed(

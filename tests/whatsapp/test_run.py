@@ -4,6 +4,7 @@ to stand still between two of them. What it does of itself is in test_port.py.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from structlog.testing import capture_logs
 from talkabiz.whatsapp import run as run_module
 from talkabiz.whatsapp.binding import Binding
 from talkabiz.whatsapp.gate import Gate
+from talkabiz.whatsapp.release import REFUSAL
 from talkabiz.whatsapp.run import Kind, Run, RunClosed
 
 SOON = 5.0  # seconds in which what may happen has happened, on however slow a machine
@@ -33,12 +35,16 @@ class Library:
         self.may_disconnect.set()
         self.links = 0
         """How many times more it will be found connected after a Disconnect."""
+        self.says = REFUSAL
+        """To a second start."""
         self._callbacks: tuple[Callable[..., None], ...] = ()
 
     # as the library's functions
 
     def Neonize(self, *arguments: Any) -> bytes:  # noqa: N802
         self._note("Neonize")
+        if self.entered.is_set():
+            return self.says
         self._callbacks = arguments[6:9]
         self.entered.set()
         self.may_return.wait()
@@ -123,10 +129,17 @@ def start(library: Library, told: Told, gate: Gate) -> Callable[..., Run]:
     def same(callback: Callable[..., None]) -> Callable[..., None]:
         return callback
 
-    binder = SimpleNamespace(gocode=library, func_string=same, func_callback_bytes=same, func_callback_bytes2=same)
+    proxy = SimpleNamespace(_to_c_struct=ctypes.c_int)
+    binder = SimpleNamespace(
+        gocode=library,
+        ProxySettings=lambda address: proxy,
+        **dict.fromkeys(("func_string", "func_callback_bytes", "func_callback_bytes2"), same),
+    )
 
     def start_(*, pairing: bool) -> Run:
-        run = Run(Binding(binder, gate, b""), 1, "A", "/store", pairing=pairing, hear=told)
+        binding = Binding(binder, gate, b"")
+        binding.release._store = "/nobody.db"
+        run = Run(binding, 1, "A", "/store", pairing=pairing, hear=told)
         run.begin(None)
         assert library.entered.wait(SOON)
         return run
@@ -309,7 +322,7 @@ def test_a_pairing_that_never_gets_a_code_can_be_closed(
 def test_it_is_not_stopped_within_a_second_after_a_status(pairing: Run, library: Library, told: Told) -> None:
     """Who comes back from the status callback looks for the client in the maps."""
     library.code()
-    library.status(b"timeout")
+    library.status(b"success")
     told_at = time.monotonic()
 
     pairing.close()
@@ -330,7 +343,67 @@ def test_once_its_device_is_told_a_status_holds_nothing_up(pairing: Run, library
     assert library.time_of("Stop") - told_at < 0.9
 
 
-def test_a_status_of_a_stopped_run_is_not_returned_from(pairing: Run, library: Library, told: Told) -> None:
+def test_a_pairing_that_is_over_is_led_out_by_a_second_start(pairing: Run, library: Library, told: Told) -> None:
+    library.code()
+    assert beside(lambda: library.status(b"timeout")).wait(SOON)
+    assert library.names() == ["Neonize", "Stop", "Neonize"]
+
+    library.device()
+    library.may_return.set()
+
+    assert told.wait(Kind.ENDED)
+    assert not pairing.is_lost
+    assert told.kinds == [Kind.ENTERED, Kind.CODE, Kind.STATUS, Kind.ENDED], "neither that device nor the return"
+    assert library.names()[3:] == ["Stop", "Disconnect"], "the second client goes too"
+
+
+def test_a_pairing_that_is_over_holds_the_gate_until_it_is_out(pairing: Run, library: Library, gate: Gate) -> None:
+    """Two writes, and two reads of the library after them."""
+    library.code()
+    assert beside(lambda: library.status(b"error")).wait(SOON)
+
+    called = beside(gate.shared)
+    assert not called.wait(NOT_YET)
+    library.device()
+    assert called.wait(SOON)
+
+
+def test_without_a_way_out_its_thread_is_kept_and_counted(
+    pairing: Run, library: Library, told: Told, gate: Gate
+) -> None:
+    library.says = b"unable to open database file"
+    library.code()
+
+    assert not beside(lambda: library.status(b"timeout")).wait(NOT_YET)
+    assert is_free(gate)
+    pairing.close()
+    assert told.wait(Kind.ENDED)
+    assert pairing.is_lost
+
+
+def test_a_way_out_that_fails_is_logged_and_not_taken(pairing: Run, library: Library, told: Told) -> None:
+    library.says = None  # type: ignore[assignment] # something that nobody thought of
+    library.code()
+
+    with capture_logs() as logs:
+        assert not beside(lambda: library.status(b"timeout")).wait(NOT_YET)
+    assert [log["event"] for log in logs] == ["a pairing that is over keeps its thread"]
+
+
+def test_a_status_of_a_stopped_run_is_led_out_too(pairing: Run, library: Library, told: Told) -> None:
+    library.code()
+    pairing.close()
+    assert told.wait(Kind.ENDED)
+
+    assert beside(lambda: library.status(b"success")).wait(SOON)
+
+    assert library.names() == ["Neonize", "Disconnect", "Stop", "Stop", "Neonize"]
+
+
+def test_a_status_of_a_stopped_run_is_not_returned_from_without_a_way_out(
+    pairing: Run, library: Library, told: Told
+) -> None:
+    library.says = b""
     library.code()
     pairing.close()
     assert told.wait(Kind.ENDED)
