@@ -40,8 +40,8 @@ class Ended:
 
     code: int
     """Its exit code, negative for a signal."""
-    ready_seconds: float = 0.0
-    """How long it was up."""
+    ready_seconds: float | None = None
+    """How long it was up; None: it never was."""
     is_outgrown: bool = False
     """We asked it to end, for its memory."""
 
@@ -99,7 +99,7 @@ class Supervisor:
                 self._selector.unregister(source)
         child.bury()
         self._take_in(child)
-        return Ended(code, time.monotonic() - child.ready_at if child.ready_at else 0.0, child.is_outgrown)
+        return Ended(code, time.monotonic() - child.ready_at if child.ready_at else None, child.is_outgrown)
 
     def _hand_over(self, channel: int) -> Handed:
         return Handed(
@@ -139,10 +139,11 @@ class Supervisor:
 
     def _wait_after(self, ended: Ended) -> float:
         """Seconds until the next start."""
-        self._failures = rules.failures_after(self._failures, ended.ready_seconds)
-        wait = rules.wait_seconds(self._failures, self._chance())
+        up = ended.ready_seconds
+        self._failures = rules.failures_after(self._failures, up or 0.0)
+        wait = rules.wait_seconds(self._failures, self._chance(), came_up=up is not None)
         how = f"exited with {ended.code}" if ended.code >= 0 else f"killed by {signal.Signals(-ended.code).name}"
-        self._say("app_restarts", reason=how, up_seconds=round(ended.ready_seconds), wait_seconds=round(wait, 1))
+        self._say("app_restarts", reason=how, up_seconds=round(up or 0), wait_seconds=round(wait, 1))
         return wait
 
     def _is_asked_within(self, seconds: float) -> bool:

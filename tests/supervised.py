@@ -6,6 +6,7 @@ Each application is a process of its own, started by the supervisor as `python -
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import signal
 import subprocess
@@ -47,6 +48,16 @@ def well(parent: Parent) -> None:
 
 
 def dies_at_once(_: Parent) -> None:
+    die()
+
+
+def dies_once_up(parent: Parent) -> None:
+    tell(parent, "up")
+    die()
+
+
+def dies_in_json(parent: Parent) -> None:
+    parent.tell({"log_format": "json"})
     die()
 
 
@@ -119,8 +130,10 @@ def grows(parent: Parent) -> None:
     """Says that it is far too large, again and again."""
     tell(parent, f"up {parent.restarts}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    while True:
+    for times in itertools.count():
         parent.tell({"max_memory": 100, "sessions": 3, "resident_bytes": 200 * 2**20})
+        if times == 20:
+            print("said it twenty times", flush=True)
         time.sleep(0.02)
 
 
@@ -137,6 +150,8 @@ APPLICATIONS: dict[str, Callable[[Parent], None]] = {
     for each in (
         well,
         dies_at_once,
+        dies_once_up,
+        dies_in_json,
         refuses,
         refuses_later,
         will_not_end,

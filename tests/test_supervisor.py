@@ -80,6 +80,12 @@ async def test_a_crash_loop_waits_longer_each_time_and_says_why_in_one_line_each
         assert time.monotonic() - stopped < 1, "it doesn't wait for the end of its wait"
 
 
+async def test_an_application_that_comes_up_each_time_is_not_kept_waiting_for_long(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "dies-once-up") as process:
+        said = await restarted(process, 4)
+        assert [re.findall(r"wait_seconds='?([\d.]+)", each) for each in said] == [["1.0"], ["2.0"], ["4.0"], ["4.0"]]
+
+
 async def test_an_application_that_refuses_to_start_is_believed(tmp_path: Path) -> None:
     async with supervised(tmp_path, "refuses") as process:
         assert await process.process.wait() == 1
@@ -111,24 +117,18 @@ def test_a_program_that_is_not_there_ends_in_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-async def test_who_outgrows_its_memory_is_started_again_once(tmp_path: Path) -> None:
+async def test_who_outgrows_its_memory_is_started_again_once_and_told_of_once_more(tmp_path: Path) -> None:
     async with supervised(tmp_path, "grows") as process:
-        await process.read_until(lambda lines: len(lines) == 2)
-        assert process.lines[1] == "up {'crash': 0, 'memory': 1}"
-
-        async def is_spared() -> bool:
-            return "app_outgrown" in process.errors.read_text()
-
-        await until(is_spared)
-        app = children(process.pid)
+        await process.read_until(lambda lines: "said it twenty times" in lines)
+        assert process.lines == ["up {'crash': 0, 'memory': 0}", "up {'crash': 0, 'memory': 1}", "said it twenty times"]
+        [pid] = children(process.pid)
+        assert is_alive(pid)
+        assert await process.end() == 0
         said = process.errors.read_text().splitlines()
         assert [re.findall(r"(app_\w+) .*resident_mb=200 allowed_mb=100", each) for each in said] == [
             ["app_restarts"],
             ["app_outgrown"],
         ]
-        assert is_alive(app[0])
-        assert await process.end() == 0
-        assert len(process.errors.read_text().splitlines()) == 2, "it was told a hundred times and said it once"
 
 
 def children(pid: int) -> list[int]:
@@ -187,8 +187,10 @@ async def test_a_terminal_that_closes_ends_nothing_under_nohup(tmp_path: Path) -
             pid = await pid_of_app(process)
             process.process.send_signal(signal.SIGHUP)
             os.kill(pid, signal.SIGHUP)
-            assert await process.end() == 0, "it was there to be stopped"
-            assert reasons(process) == []
+            os.kill(pid, signal.SIGKILL)
+            await process.read_until(lambda lines: len(lines) == 2)
+            assert ["killed by SIGKILL" in said for said in reasons(process)] == [True], "both went on"
+            assert await process.end() == 0
     finally:
         signal.signal(signal.SIGHUP, kept)
 
@@ -305,6 +307,19 @@ def test_its_own_lines_look_like_those_of_the_log(log_format: str, monkeypatch: 
     moment = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
     assert len(moment.findall(ours)) == 1
     assert moment.sub("now", ours) == moment.sub("now", printed.getvalue())
+
+
+async def test_its_lines_take_the_form_that_the_application_has_been_given(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "dies-in-json") as process:
+        [said] = await restarted(process, 1)
+        assert {**json.loads(said), "timestamp": ""} == {
+            "event": "app_restarts",
+            "level": "warning",
+            "reason": "killed by SIGKILL",
+            "up_seconds": 0,
+            "wait_seconds": 1.0,
+            "timestamp": "",
+        }
 
 
 # --- small, and nothing leaks -----------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ FORGIVEN_SECONDS = 10.0
 MOST_FAILURES = 6
 SHORTEST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
+LONGEST_ONCE_UP_SECONDS = 4.0
+"""For an application that came up before it died: it serves people in between, who shall not wait for it."""
 
 MEMORY_MB = 300
 MEMORY_MB_A_SESSION = 2
@@ -29,9 +31,10 @@ def failures_after(failures: int, ready_seconds: float) -> int:
     return min(MOST_FAILURES, max(0, failures - int(ready_seconds // FORGIVEN_SECONDS)) + 1)
 
 
-def wait_seconds(failures: int, chance: float) -> float:
-    """Before the next start. `chance` is a random number from 0 to 1."""
-    return delay_seconds(failures, chance, shortest=SHORTEST_SECONDS, longest=LONGEST_SECONDS)
+def wait_seconds(failures: int, chance: float, *, came_up: bool) -> float:
+    """Before the next start. `chance` is a random number from 0 to 1; `came_up`: the last run was ready once."""
+    longest = LONGEST_ONCE_UP_SECONDS if came_up else LONGEST_SECONDS
+    return delay_seconds(failures, chance, shortest=SHORTEST_SECONDS, longest=longest)
 
 
 def allowed_mb(max_memory: int | None, sessions: int) -> int:

@@ -32,17 +32,21 @@ def test_what_dies_is_started_again_and_what_refuses_to_start_is_not(code: int, 
     assert r.should_restart(code, was_ready=ready == "was ready") is (verdict == "again")
 
 
-def crash_loop(*ups: float) -> list[float]:
+def crash_loop(*ups: float, came_up: bool = False) -> list[float]:
     """The longest waits after runs that were up for so long."""
     count, waits = 0, []
     for up in ups:
         count = r.failures_after(count, up)
-        waits.append(r.wait_seconds(count, 1.0))
+        waits.append(r.wait_seconds(count, 1.0, came_up=came_up))
     return waits
 
 
 def test_a_crash_loop_waits_twice_as_long_each_time_up_to_half_a_minute() -> None:
     assert crash_loop(*[0] * 8) == [1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_whoever_is_served_in_between_never_waits_long() -> None:
+    assert crash_loop(*[0] * 8, came_up=True) == [1, 2, 4, 4, 4, 4, 4, 4]
 
 
 def test_a_minute_well_makes_up_for_everything() -> None:
@@ -70,7 +74,8 @@ def test_a_longer_run_never_waits_longer(count: int, one: float, other: float) -
 
 @given(failures, chances)
 def test_there_is_always_a_wait_and_never_more_than_half_a_minute(count: int, chance: float) -> None:
-    assert r.SHORTEST_SECONDS <= r.wait_seconds(count, chance) <= r.LONGEST_SECONDS
+    once_up, never_up = (r.wait_seconds(count, chance, came_up=came_up) for came_up in (True, False))
+    assert r.SHORTEST_SECONDS <= once_up <= never_up <= r.LONGEST_SECONDS
 
 
 @pytest.mark.parametrize(
