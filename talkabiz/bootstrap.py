@@ -100,9 +100,8 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce, parent
 
 
 def create_app(settings: Settings | None = None) -> ASGIFramework:
-    """The same application for an ASGI server of the operator's choice, without the supervisor.
-
-    Everything starts and stops in its lifespan; a start that fails says why through the server's own log.
+    """The same application for an ASGI server of the operator's choice, without the supervisor. Everything starts and
+    stops in its lifespan; a start that fails says why through the server's own log.
     """
     chosen = settings or Settings()
     log.configure(chosen.log_format, chosen.log_level)
@@ -208,6 +207,7 @@ def _load(whatsapp: LocalWhatsApp, rooms: Rooms) -> Load:
     return Load(
         running=whatsapp.running,
         queued=whatsapp.queued,
+        started=whatsapp.started,
         abandoned=whatsapp.abandoned,
         threads=whatsapp.threads,
         overdue=whatsapp.overdue,

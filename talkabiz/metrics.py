@@ -45,6 +45,7 @@ class _Figures(Collector):
         load = self._figures.load
         runs = {"running": load.running, "queued": load.queued, "abandoned": load.abandoned}
         yield _gauges("talkabiz_runs", "Runs on the WhatsApp library; an abandoned one never ends.", "state", runs)
+        yield _counter("talkabiz_starts", "Runs started; each leaves a descriptor and some memory.", load.started)
         yield _gauge("talkabiz_library_threads", "Threads for runs on the library and calls into it.", load.threads)
         yield _gauge("talkabiz_calls_overdue", "Calls into the library past their deadline.", load.overdue)
         yield _gauge("talkabiz_event_lag_seconds", "Age of the oldest event not dealt with.", load.lag_seconds)

@@ -37,6 +37,8 @@ class Load:
     """Runs on the WhatsApp library: those of sessions, and pairings that were left to their own time-out."""
     queued: int = 0
     """Runs that wait for their turn to start."""
+    started: int = 0
+    """Runs that were ever started: each leaves a descriptor and some memory behind."""
     abandoned: int = 0
     """Runs that the library will never end: each keeps a thread and a descriptor as long as the process lives."""
     threads: int = 0

@@ -85,6 +85,8 @@ class Engine:
         self._waiting: deque[Attempt] = deque()
         self._starting: Attempt | None = None
         self._lost: set[Run] = set()
+        self.started = 0
+        """How many runs have ever entered the library. Each leaves something behind for good (docs/leaks.md)."""
 
     # --- what is asked ------------------------------------------------------------------------------------------------
 
@@ -189,6 +191,7 @@ class Engine:
         if kind is Kind.LOG:
             log.warning("whatsapp library", klien_id=attempt.klien_id, said=from_whatsapp.log_line(data))
         elif kind is Kind.ENTERED:
+            self.started += 1
             self._loop.call_later(EXCLUSIVE_SECONDS, self._started, attempt)
             self.tell(attempt, i.StartEntered(attempt.name))
         elif kind is Kind.ENDED:

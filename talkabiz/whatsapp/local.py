@@ -146,6 +146,10 @@ class LocalWhatsApp:
         return self._engine.queued
 
     @property
+    def started(self) -> int:
+        return self._engine.started
+
+    @property
     def abandoned(self) -> int:
         return self._engine.abandoned
 
