@@ -201,7 +201,9 @@ async def play_all(binding: Binding, tokens: Tokens, wanted: Sequence[Case]) -> 
 
         async with opened_database(Path(name)):
             loud = [case for case in wanted if case.fault != SILENCE]
-            played = dict(zip(loud, await asyncio.gather(*map(stage, loud)), strict=True))
+            async with asyncio.TaskGroup() as group:  # if one fails, none goes on without its database
+                tasks = {case: group.create_task(stage(case)) for case in loud}
+            played = {case: task.result() for case, task in tasks.items()}
             for case in wanted:
                 if case.fault == SILENCE:
                     with hurried_keepalive(1.0, 1.0, 1.2, SHORT.keepalive_seconds * 2.5):
