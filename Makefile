@@ -27,7 +27,8 @@ serve: $(BIN)/.installed $(CLIENT) ## Run it, and print a login link; SANDBOX=1 
 	@exec $(BIN)/talkabiz serve $(given_host) $(given_port) $(with_sandbox)
 
 test: lint chromium $(CLIENT) ## Check everything: style, types, house rules, tests (the long ones are in soak)
-	@$(BIN)/python -m pytest -m "not soak" $(ARGS)
+	@$(BIN)/python -m pytest -m "not soak and not alone" -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m "alone and not soak" $(ARGS) || [ $$? -eq 5 ] # 5: none of those that ARGS names
 
 soak: $(BIN)/.tested $(CLIENT) chromium ## Run the tests that take over a minute each
 	@if grep -rqsE --include='test_*.py' 'mark\.soak' tests; then \

@@ -21,6 +21,7 @@ PAUSE_SECONDS = 0.005
 TAKES = 4
 
 
+@pytest.mark.alone
 async def test_25_connects_at_once_get_25_different_qrs(home: Path) -> None:
     """Pings are taken again if they were slow: what else runs on this machine delays them too, but not each time."""
     async with loopback(home) as world, serving(home, **world.settings) as server:
