@@ -37,6 +37,10 @@ from tortoise.exceptions import OperationalError
 
 from talkabiz.store.errors import StoreError
 
+BUSY_PAUSE_SECONDS = 0.02
+PRIMARY_CODE = 0xFF
+"""The part of an extended error code of SQLite that says what kind it is."""
+
 
 @contextmanager
 def _told_as_store_error() -> Iterator[None]:
@@ -70,6 +74,21 @@ def _column(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError(f"A time without a zone: {moment}")
     return moment.astimezone(UTC).isoformat(" ", "microseconds")
+
+
+async def _set_pragma(connection: aiosqlite.Connection, pragma: str, patience_seconds: float) -> None:
+    """The way into WAL needs the file for itself, and there SQLite doesn't wait as busy_timeout says."""
+    deadline = asyncio.get_running_loop().time() + patience_seconds
+    while True:
+        try:
+            await connection.execute_fetchall(pragma)
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
+            if not is_busy or asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(BUSY_PAUSE_SECONDS)
+        else:
+            return
 
 
 class _SqliteClient(SqliteClient):
@@ -133,7 +152,7 @@ class Client(_SqliteClient):
         try:
             connection.row_factory = sqlite3.Row
             for pragma, value in pragmas.items():
-                await connection.execute_fetchall(f"PRAGMA {pragma}={value}")
+                await _set_pragma(connection, f"PRAGMA {pragma}={value}", int(pragmas["busy_timeout"]) / 1000)
         except BaseException:
             await connection.close()
             raise
