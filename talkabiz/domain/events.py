@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from talkabiz.domain.klien import iso
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -26,6 +28,16 @@ class Event:
     @property
     def is_durable(self) -> bool:
         return self.id is not None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the journal is told, over REST and to sockets that missed it."""
+        return {
+            "seq": self.seq,
+            "type": self.type,
+            "klien_id": self.klien_id,
+            "at": iso(self.at),
+            "data": self.data,
+        }
 
 
 def stored(data: dict[str, Any]) -> dict[str, Any]:

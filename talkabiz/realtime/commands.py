@@ -10,9 +10,7 @@ import structlog
 
 from talkabiz.domain.access import Scope
 from talkabiz.domain.errors import InvalidInput, MissingScope, NotFound, Sentence, TalkabizError, Unauthorized
-from talkabiz.domain.events import Event
 from talkabiz.domain.ids import LARGEST_ID, parse_klien_id
-from talkabiz.domain.klien import iso
 from talkabiz.realtime.rooms import Rooms, Visitor
 from talkabiz.services.desk import Desk
 
@@ -81,7 +79,7 @@ class Commands:
             if not was_there:
                 await self._look_away(sid, klien_id)
             raise
-        return {"snapshot": snapshot, "events": [_missed(event) for event in events], "gap": gap}
+        return {"snapshot": snapshot, "events": [event.as_dict() for event in events], "gap": gap}
 
     async def _subscribe_list(self, sid: str, after: int) -> Answer:
         await self._sio.enter_room(sid, self._rooms.watch_list(sid))
@@ -160,13 +158,3 @@ def _actable(visitor: Visitor, payload: Payload) -> int:
     if not visitor.principal.may(Scope.SESSION):
         raise MissingScope
     return klien_id
-
-
-def _missed(event: Event) -> Answer:
-    return {
-        "seq": event.seq,
-        "type": event.type,
-        "klien_id": event.klien_id,
-        "at": iso(event.at),
-        "data": event.data,
-    }

@@ -10,7 +10,7 @@ from talkabiz.domain.errors import NoQr
 from talkabiz.domain.ids import parse_path_id, parse_session_id
 from talkabiz.web.auth import allow, desk, remember_principal
 from talkabiz.web.reading import Body, StartOptions, check_query, query_count
-from talkabiz.web.shapes import Json, as_journal_entry, started_status, with_image
+from talkabiz.web.shapes import Json, started_status, with_image
 
 PAGE = 100
 LARGEST_PAGE = 500
@@ -92,4 +92,4 @@ async def get_events(klien_id: str) -> Json:
     await desk().kliens.get(allowed)
     since, limit = query_count("since", 0), query_count("limit", PAGE, LARGEST_PAGE, least=1)
     events, gap = await desk().journal.since(allowed, since, limit)
-    return {"events": [as_journal_entry(event) for event in events], "gap": gap}
+    return {"events": [event.as_dict() for event in events], "gap": gap}

@@ -6,8 +6,6 @@ import base64
 from datetime import datetime
 from typing import Any
 
-from talkabiz.domain.events import Event
-from talkabiz.domain.klien import iso
 from talkabiz.domain.states import Status
 from talkabiz.web.auth import desk
 
@@ -55,16 +53,6 @@ def as_status(snapshot: Json) -> Json:
         "connected": snapshot["wa_terhubung"],
         "phone_number": snapshot["me"]["phone"] if snapshot["me"] else None,
         **snapshot,
-    }
-
-
-def as_journal_entry(event: Event) -> Json:
-    return {
-        "seq": event.seq,
-        "type": event.type,
-        "klien_id": event.klien_id,
-        "at": iso(event.at),
-        "data": event.data,
     }
 
 
