@@ -33,7 +33,7 @@ blueprint = Blueprint("pages", __name__)
 @blueprint.get("/login")
 async def show_login() -> Response:
     """How to get a link: there is no password that could be guessed."""
-    return await _page("login.html")
+    return await show_page("login.html")
 
 
 @blueprint.get("/login/<token>")
@@ -41,7 +41,7 @@ async def show_login_link(token: str) -> Response:
     """A button: opening the link alone uses nothing up, because mail scanners and previews open links too."""
     if not await desk().access.peek_link(token):
         return await _used_up()
-    return await _page("login_link.html", token=token)
+    return await show_page("login_link.html", token=token)
 
 
 @blueprint.post("/login/<token>")
@@ -99,7 +99,7 @@ async def add_klien() -> Response:
 async def show_klien(klien_id: str) -> Response:
     await _identify_operator()
     klien = await desk().kliens.get(parse_path_id(klien_id))
-    return await _page("klien.html", klien=klien, snapshot=await desk().sessions.live(klien.id))
+    return await show_page("klien.html", klien=klien, snapshot=await desk().sessions.live(klien.id))
 
 
 async def _kliens_page(**form: str) -> Response:
@@ -108,7 +108,7 @@ async def _kliens_page(**form: str) -> Response:
     kliens, following = await desk().kliens.page(after, PAGE)
     snapshots = {each["klien_id"]: each for each in await desk().sessions.page(after, PAGE)}
     rows = [(klien, snapshots[klien.id]) for klien in kliens if klien.id in snapshots]
-    return await _page("kliens.html", rows=rows, after=after, following=following, phone=_phone, **form)
+    return await show_page("kliens.html", rows=rows, after=after, following=following, phone=_phone, **form)
 
 
 def _phone(klien: Klien) -> str:
@@ -135,13 +135,13 @@ async def show_error(error: TalkabizError, status: HTTPStatus) -> Response:
     """A page with a sentence; without a login, the way to one."""
     if isinstance(error, Unauthorized) and request.method in auth.SAFE_METHODS:
         return _go("/login")
-    answer = await _page("error.html", error=error, status=status, request_id=request_id())
+    answer = await show_page("error.html", error=error, status=status, request_id=request_id())
     answer.status_code = status
     return answer
 
 
 async def _used_up() -> Response:
-    answer = await _page("login_gone.html")
+    answer = await show_page("login_gone.html")
     answer.status_code = HTTPStatus.GONE
     return answer
 
@@ -154,7 +154,7 @@ def language() -> str:
     return chosen if chosen in LANGUAGES else site().language
 
 
-async def _page(template: str, **values: Any) -> Response:
+async def show_page(template: str, **values: Any) -> Response:
     spoken = language()
     html = await render_template(
         template,
