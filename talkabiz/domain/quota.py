@@ -57,10 +57,10 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
     the name of an interface (`%eth0`) is left out.
     """
     try:
-        found = ip_address(text.partition("%")[0].strip())
+        found = ip_address(text.strip())
     except ValueError:
         return None
-    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+    return (found.ipv4_mapped or IPv6Address(int(found))) if isinstance(found, IPv6Address) else found
 
 
 def bucket_of(address: str | None) -> str:
