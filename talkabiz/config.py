@@ -134,6 +134,14 @@ class Settings(BaseSettings):
         return self.base_url or f"http://{host}:{port}"
 
 
+def read_or_exit() -> Settings:
+    """For a server that isn't ours, and would print a traceback: SystemExit says what is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SystemExit("\n".join(sentences(error))) from None
+
+
 def sentences(error: ValidationError) -> list[str]:
     """What is wrong with the settings, for a person: `TALKABIZ_PORT must be a whole number.`"""
     found = []

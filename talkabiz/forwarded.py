@@ -74,7 +74,8 @@ def _for(element: str) -> str:
     """Of one element of RFC 7239's header. What isn't plain is left as text that is no address."""
     pairs = (pair.partition("=") for pair in element.split(";"))
     found = [value.strip() for name, _, value in pairs if name.strip().lower() == "for"]
-    return found[0].removeprefix('"').removesuffix('"') if len(found) == 1 else ""
+    value = found[0] if len(found) == 1 else ""
+    return value[1:-1] if value[:1] == value[-1:] == '"' else value
 
 
 def _read_node(text: str) -> Address | None:
