@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from talkabiz.parent import VARIABLE, Handed, Told, stop_signals
-from talkabiz.stderr import STDERR, Sieve, write
+from talkabiz.stderr import STDERR, Lines, Sieve, write
 
 STOP_SECONDS = 20.0
 """How long it may take to end when it is asked to; then it is killed."""
@@ -23,10 +23,10 @@ FOR_THE_LIBRARY = {"NEONIZE_BOT_TAG": "off"}
 class Child:
     """Made by `start`. Nothing here waits, but for stderr if nobody reads that."""
 
-    def __init__(self, pid: int, channel: socket.socket, stderr: int) -> None:
+    def __init__(self, pid: int, channel: socket.socket, stderr: int, told: Told) -> None:
         self.channel = channel
         self.stderr = stderr
-        self.told: Told = {}
+        self.told = told
         self.listener: int | None = None
         """The listening socket that it handed over."""
         self.ready_at: float | None = None
@@ -38,6 +38,7 @@ class Child:
         """It has outgrown its memory, but was restarted for that too short a time ago."""
         self._pid = pid
         self._sieve = Sieve()
+        self._lines = Lines()
         self._heard = b""
 
     def listen(self) -> bytes | None:
@@ -64,8 +65,12 @@ class Child:
             data = os.read(self.stderr, AT_ONCE)
         except BlockingIOError:
             return None
-        write(self._sieve.feed(data))
+        write(self._lines.feed(self._sieve.feed(data), as_json=self._logs_json))
         return data
+
+    @property
+    def _logs_json(self) -> bool:
+        return self.told.get("log_format") == "json"
 
     def ask_to_end(self, number: int) -> None:
         """By this signal; it is killed if it takes too long."""
@@ -96,13 +101,14 @@ class Child:
             pass
         while self.pass_on():
             pass
-        write(self._sieve.end())
+        as_json = self._logs_json
+        write(self._lines.feed(self._sieve.end(), as_json=as_json) + self._lines.end(as_json=as_json))
         self.channel.close()
         os.close(self.stderr)
 
 
-def start(command: Sequence[str], hand_over: Callable[[int], Handed]) -> Child:
-    """A new process. `hand_over` is told the number of its end of the channel.
+def start(command: Sequence[str], hand_over: Callable[[int], Handed], log_format: str) -> Child:
+    """A new process. `hand_over` is told the number of its end of the channel; `log_format` holds until it tells.
 
     Raises:
         OSError: there is no such program, or no room for a process, just now.
@@ -128,4 +134,4 @@ def start(command: Sequence[str], hand_over: Callable[[int], Handed]) -> Child:
         os.close(writing)
     ours.setblocking(False)  # noqa: FBT003 - the standard library's signature
     os.set_blocking(reading, False)
-    return Child(pid, ours, reading)
+    return Child(pid, ours, reading, {"log_format": log_format})

@@ -56,7 +56,8 @@ class Supervisor:
         self._is_stopping = False
         self._was_ready = False
         self._has_announced = False
-        self._log_format = "console"
+        # What the application is told in the same way, until it tells: it may fail before.
+        self._log_format = os.environ.get("TALKABIZ_LOG_FORMAT", "console").strip().lower()
         self._listener: int | None = None
         self._restarts = {"crash": 0, "memory": 0}
         self._failures = 0
@@ -82,7 +83,7 @@ class Supervisor:
 
     def _run_once(self) -> Ended:
         try:
-            child = start(self._command, self._hand_over)
+            child = start(self._command, self._hand_over, self._log_format)
         except OSError as error:
             self._say("app_not_started", reason=error.strerror)
             return Ended(EXIT_FAILED)

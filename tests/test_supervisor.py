@@ -301,7 +301,7 @@ def test_its_own_lines_look_like_those_of_the_log(log_format: str, monkeypatch: 
     facts = {"reason": "killed by SIGKILL", "up_seconds": 12, "wait_seconds": 1.5}
     monkeypatch.setattr(sys, "stderr", printed := io.StringIO())
     log.configure(log_format, "info")
-    structlog.get_logger().warning("app_restarts", **facts)
+    structlog.get_logger("talkabiz.supervisor").warning("app_restarts", **facts)
     ours = line("app_restarts", dict(facts), datetime.now(UTC), as_json=log_format == "json").decode()
 
     moment = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -315,6 +315,7 @@ async def test_its_lines_take_the_form_that_the_application_has_been_given(tmp_p
         assert {**json.loads(said), "timestamp": ""} == {
             "event": "app_restarts",
             "level": "warning",
+            "logger": "talkabiz.supervisor",
             "reason": "killed by SIGKILL",
             "up_seconds": 0,
             "wait_seconds": 1.0,
