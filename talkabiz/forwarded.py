@@ -7,13 +7,13 @@ They stay in the request either way.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from talkabiz.domain.quota import read_address
 
-Scope = MutableMapping[str, Any]
+Scope = Any  # a dictionary; each server has types of its own for it
 App = Callable[[Any, Any, Any], Awaitable[None]]
 Address = IPv4Address | IPv6Address
 Headers = Iterable[tuple[bytes, bytes]]

@@ -29,7 +29,10 @@ _NONE = type(None)
 _PHONE: Fields = {"number": (str,), "name": (str, _NONE)}
 _SCAN: Fields = {"qr": (str,)}
 _FAULT: Fields = {"fault": (str,), "number": (str, _NONE), "count": (int, _NONE), "seconds": (int, float, _NONE)}
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP")
+_BY_PROXIES = {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"}
+"""Headers that a proxy adds, beside those that begin with `X-Forwarded-`."""
+_OWN_PAGE = {"same-origin", "none"}
+"""What a browser says of a request by a page of this address, or by the person at the address bar."""
 
 
 def blueprint(sandbox: Sandbox, klien_of: KlienOf | None = None) -> Blueprint:
@@ -112,17 +115,28 @@ def problem(error: SandboxError) -> Response:
 
 
 async def _check_caller() -> None:
-    """There is no credential, so only this machine may call: a peer on loopback that also names the host so. A page of
-    another site that a browser here was led to has another name, and a proxy in front of us says whom it forwards.
+    """There is no credential, so only this machine may call: a peer on loopback that also names the host so, by itself.
+
+    A proxy in front of us says whom it forwards; that it is trusted elsewhere changes nothing. A page of another site
+    that a browser on this machine was led to has another name, or another origin.
     """
-    forwarded = any(name in request.headers for name in _FORWARDED)
-    if forwarded or not _is_loopback(request.remote_addr or "") or not _is_loopback(_host_name(request.host)):
-        raise SandboxError(
-            "forbidden",
-            "Kendali sandbox hanya bisa dipakai dari mesin ini sendiri, lewat 127.0.0.1.",
-            "The sandbox's control is for this machine alone, by 127.0.0.1.",
-            403,
-        )
+    if not _is_loopback(request.remote_addr or "") or not _is_loopback(_host_name(request.host)):
+        raise _forbidden("lewat 127.0.0.1", "by 127.0.0.1")
+    if any(name in _BY_PROXIES or name.startswith("x-forwarded-") for name in map(str.lower, request.headers.keys())):
+        raise _forbidden("tidak lewat proxy", "not through a proxy")
+    origin = request.headers.get("Origin")
+    is_own = origin in {None, f"{request.scheme}://{request.host}"}
+    if not is_own or request.headers.get("Sec-Fetch-Site", "none") not in _OWN_PAGE:
+        raise _forbidden("bukan untuk halaman situs lain", "not for pages of other sites")
+
+
+def _forbidden(id_: str, en: str) -> SandboxError:
+    return SandboxError(
+        "forbidden",
+        f"Kendali sandbox hanya bisa dipakai dari mesin ini sendiri, {id_}.",
+        f"The sandbox's control is for this machine alone, {en}.",
+        403,
+    )
 
 
 async def _body(fields: Fields) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 from quart import Quart
 from quart.testing.utils import sentinel
 
+from talkabiz.forwarded import Forwarded
 from talkabiz.sandbox.panel import blueprint
 from talkabiz.sandbox.world import Sandbox
 from tests.sandbox.conftest import NewClient, NewWire
@@ -208,6 +210,67 @@ async def test_this_machine_has_several_names(api: Api, host: str) -> None:
     assert (await api.call("GET", "/phones", peer="::1", Host=host))[0] == 200
 
 
-@pytest.mark.parametrize("header", ["X_Forwarded_For", "Forwarded", "X_Real_IP"])
-async def test_what_a_proxy_forwards_is_forbidden(api: Api, header: str) -> None:
-    assert await api.call("GET", "/phones", **{header: "for=203.0.113.9"}) == (403, "forbidden")
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("X_Forwarded_For", "203.0.113.9"),
+        ("X_Forwarded_For", "127.0.0.1"),
+        ("x_forwarded_host", "localhost"),
+        ("X_Forwarded_Proto", "https"),
+        ("X_Forwarded_Server", "web"),
+        ("X_Real_IP", "127.0.0.1"),
+        ("Forwarded", "for=127.0.0.1"),
+        ("Via", "1.1 web"),
+        ("CF_Connecting_IP", "203.0.113.9"),
+        ("X_Forwarded_For", ""),
+    ],
+)
+async def test_what_a_proxy_forwards_is_forbidden(api: Api, header: str, value: str) -> None:
+    assert await api.call("GET", "/phones", **{header: value}) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:3000"},
+        {"Origin": "https://127.0.0.1:8000"},
+        {"Origin": "http://localhost:8000"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Sec_Fetch_Site": "whatever-comes-next"},
+        {"Sec_Fetch_Site": "same-origin", "Origin": "https://evil.example"},
+        {"Sec_Fetch_Site": "cross-site", "Origin": "http://127.0.0.1:8000"},
+    ],
+)
+async def test_what_a_page_of_another_site_sends_is_forbidden(
+    api: Api, sandbox: Sandbox, headers: dict[str, str]
+) -> None:
+    assert await api.call("GET", "/phones", **headers) == (403, "forbidden")
+    assert await api.call("POST", "/phones", {"number": NUMBER}, **headers) == (403, "forbidden")
+    assert await api.call("DELETE", "/faults", **headers) == (403, "forbidden")
+    assert sandbox.phones.all() == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://127.0.0.1:8000", "Sec_Fetch_Site": "same-origin"},
+        {"Origin": "http://127.0.0.1:8000"},
+        {"Sec_Fetch_Site": "none"},
+    ],
+)
+async def test_a_page_of_this_address_and_a_person_at_the_address_bar_may(api: Api, headers: dict[str, str]) -> None:
+    assert (await api.call("GET", "/phones", **headers))[0] == 200
+    assert (await api.call("POST", "/phones", {"number": NUMBER}, **headers))[0] == 201
+
+
+async def test_a_trusted_proxy_does_not_open_it_to_those_behind_it(sandbox: Sandbox) -> None:
+    """The product sees the client's address through such a proxy; whoever claims to be this machine still isn't."""
+    app = Quart(__name__)
+    app.register_blueprint(blueprint(sandbox))
+    app.asgi_app = Forwarded(app.asgi_app, [ip_network("127.0.0.0/8")])  # type: ignore[method-assign]
+    for way in ("127.0.0.1", "203.0.113.9, 127.0.0.1", "unknown", ""):
+        headers = {"X_Forwarded_For": way, "X_Forwarded_Host": "localhost"}
+        assert await Api(app).call("GET", "/phones", **headers) == (403, "forbidden")
