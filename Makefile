@@ -50,7 +50,7 @@ format: $(BIN)/.tested ## Put the code into shape
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 
-vendor: $(CLIENT) ## Fetch the browser's Socket.IO client into static/vendor/
+vendor: $(CLIENT) ## Fetch the browser's libraries into static/vendor/
 	@:
 
 lock: ## Write the lock files anew from pyproject.toml (ARGS=--upgrade for the newest versions)
@@ -84,6 +84,6 @@ $(BIN)/.tested: .ci/test.lock $(BIN)/.installed
 	@touch $@
 
 $(CLIENT): static/package.json static/package-lock.json .ci/vendor.sh $(BIN)/.made
-	@echo "Fetching the browser's Socket.IO client (once) ..."
+	@echo "Fetching the browser's libraries (once) ..."
 	@.ci/vendor.sh
 	@touch $@

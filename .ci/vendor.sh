@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts the browser's Socket.IO client into static/vendor/: the version and integrity of static/package-lock.json, from the
-# npm registry. Where the system has no Node.js, a PyPI package brings it.
+# Puts the browser's Socket.IO client and Swagger UI into static/vendor/: the versions and integrities of
+# static/package-lock.json, from the npm registry. Where the system has no Node.js, a PyPI package brings it.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,3 +17,8 @@ npm ci --prefix build/browser --ignore-scripts --no-audit --no-fund --loglevel=e
 
 mkdir -p static/vendor
 cp build/browser/node_modules/socket.io-client/dist/socket.io.esm.min.js static/vendor/
+
+swagger=build/browser/node_modules/swagger-ui-dist
+cp $swagger/swagger-ui.css $swagger/swagger-ui-bundle.js $swagger/swagger-ui-bundle.js.LICENSE.txt static/vendor/
+cp $swagger/LICENSE static/vendor/swagger-ui.LICENSE.txt # Apache-2.0 wants both to go along
+cp $swagger/NOTICE static/vendor/swagger-ui.NOTICE.txt
