@@ -8,36 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, nullcontext
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkabiz import log
 from talkabiz.assets import static_dir, templates_dir
-from talkabiz.config import Settings
+from talkabiz.config import Settings, read_or_exit
 from talkabiz.domain.limits import Limits
+from talkabiz.forwarded import Forwarded
+from talkabiz.loopback import Reach, open_reach, panel, run_sandbox
 from talkabiz.parent import Parent, Told
 from talkabiz.process import SystemClock, listen, reporting, stop_signal
-from talkabiz.services.access import Access
-from talkabiz.services.desk import Desk
+from talkabiz.services.allowances import Quotas
+from talkabiz.services.desk import Desk, Office, open_desk, open_office
 from talkabiz.services.health import Health, Load, resident_bytes
 from talkabiz.services.journal import Journal
-from talkabiz.services.kliens import Kliens
 from talkabiz.services.painting import Painter
 from talkabiz.services.runner import Surroundings
-from talkabiz.services.sessions import Sessions
 from talkabiz.store import database
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIFramework
 
     from talkabiz.realtime.rooms import Rooms
-    from talkabiz.sandbox.world import Sandbox
-    from talkabiz.whatsapp.binding import Binding
     from talkabiz.whatsapp.devices import Devices
     from talkabiz.whatsapp.local import LocalWhatsApp
 
@@ -47,15 +42,6 @@ LARGEST_MESSAGE = 128 * 1024
 """Of a socket, as it arrives; what Socket.IO takes in is half of it."""
 SHUTDOWN_SECONDS = 5.0
 """How long sessions may take to close; what hasn't by then ends with the process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """How WhatsApp is reached: the loaded library, the proxy on the way (None: none), the sandbox behind it."""
-
-    library: Binding
-    proxy_url: str | None = None
-    sandbox: Sandbox | None = None
 
 
 # --- the whole house --------------------------------------------------------------------------------------------------
@@ -93,7 +79,7 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce, parent
             rooms=rooms,
             open_house=lambda: nullcontext(desk),  # opened here, so that a start that fails ends with a sentence
             parent=parent,
-            panel=_panel(reach, desk.sessions),
+            panel=panel(reach, desk.sessions),
         )
         await serve_asgi(app, config, shutdown_trigger=stop_signal().wait)
     return 0
@@ -103,7 +89,7 @@ def create_app(settings: Settings | None = None) -> ASGIFramework:
     """The same application for an ASGI server of the operator's choice, without the supervisor. Everything starts and
     stops in its lifespan; a start that fails says why through the server's own log.
     """
-    chosen = settings or Settings()
+    chosen = settings or read_or_exit()
     log.configure(chosen.log_format, chosen.log_level)
     rooms = _rooms()
 
@@ -149,7 +135,7 @@ def _assemble(
     )
     if panel:
         web.register_blueprint(panel)
-    return realtime.wrap(web)
+    return Forwarded(realtime.wrap(web), settings.trusted_proxies)
 
 
 @asynccontextmanager
@@ -166,12 +152,11 @@ async def _desk(
         stack.push_async_callback(whatsapp.shutdown, SHUTDOWN_SECONDS)
         painter = Painter()
         stack.callback(painter.close)
-        clock, journal = SystemClock(), Journal()
-        sessions = Sessions(Surroundings(whatsapp, rooms, journal, painter, clock, _limits(settings)))
-        stack.push_async_callback(sessions.release)
-        access = Access(clock, settings.api_key)
-        health = Health(sessions, partial(_load, whatsapp, rooms), restarts)
-        yield Desk(sessions, Kliens(sessions), access, journal, health)
+        around = Surroundings(whatsapp, rooms, Journal(), painter, SystemClock(), _limits(settings))
+        load = partial(_load, whatsapp, rooms)
+        quotas = _quotas(settings)
+        desk = open_desk(around, load, api_key=settings.api_key, quotas=quotas, restarts=restarts)
+        yield await stack.enter_async_context(desk)
 
 
 @asynccontextmanager
@@ -185,6 +170,13 @@ async def open_database(settings: Settings) -> AsyncIterator[None]:
         await database.close_database()
 
 
+@asynccontextmanager
+async def office(settings: Settings) -> AsyncIterator[Office]:
+    """Who may, and who did, with the database open: for commands that need no gateway."""
+    async with open_database(settings), open_office(SystemClock(), settings.api_key, _quotas(settings)) as opened:
+        yield opened
+
+
 async def _welcome(desk: Desk, base_url: str, announce: Announce, *, again: bool = False) -> None:
     """What the operator has to know, and on the first start has to keep; `again`, after a restart, only what is new."""
     if not again:
@@ -193,10 +185,10 @@ async def _welcome(desk: Desk, base_url: str, announce: Announce, *, again: bool
         announce(f"admin key: {key}")
     if again:
         return
-    if await desk.access.has_anybody_logged_in():
+    if await desk.operators.has_anybody_logged_in():
         announce("A new login link: talkabiz login-link")
     else:
-        announce(f"login: {base_url}/login/{await desk.access.make_login_link()}")
+        announce(f"login: {base_url}/login/{await desk.operators.make_login_link()}")
 
 
 def _size(health: Health) -> Told:
@@ -216,64 +208,10 @@ def _load(whatsapp: LocalWhatsApp, rooms: Rooms) -> Load:
     )
 
 
-# --- the loopback WhatsApp --------------------------------------------------------------------------------------------
-
-
 async def serve_sandbox(port: int, announce: Callable[[dict[str, str]], None]) -> int:
     """Run the loopback WhatsApp alone until SIGTERM or SIGINT."""
     log.configure("console", "warning")
-    with tempfile.TemporaryDirectory(prefix="talkabiz-sandbox-") as directory:
-        async with _sandbox(Path(directory)) as (_, world):
-            from talkabiz.sandbox import app  # loads the library, which has to trust the sandbox by then
-
-            told = partial(_describe, world, announce)
-            await app.serve(world, "127.0.0.1", port, stopping=stop_signal(), started=told)
-    return 0
-
-
-def _describe(world: Sandbox, announce: Callable[[dict[str, str]], None], control_url: str) -> None:
-    announce(world.describe(control_url))
-
-
-@asynccontextmanager
-async def _sandbox(directory: Path) -> AsyncIterator[tuple[Binding, Sandbox]]:
-    """The library reads which authority it trusts as it is loaded: first the certificates, then it, then the server."""
-    from talkabiz.sandbox.certificates import Certificates
-    from talkabiz.sandbox.tokens import read_tokens
-    from talkabiz.whatsapp import binding, library
-
-    certificates = Certificates.create(directory)
-    loaded = binding.load(ca_file=certificates.ca_file)
-    from talkabiz.sandbox.world import Sandbox
-
-    world = Sandbox(read_tokens(library.regions()), certificates, state_file=directory / "state.json")
-    await world.start()
-    try:
-        yield loaded, world
-    finally:
-        await world.stop()
-
-
-@asynccontextmanager
-async def _reach(settings: Settings, *, sandbox: bool) -> AsyncIterator[Reach]:
-    from talkabiz.whatsapp import binding, library
-
-    if not sandbox:
-        root_key = bytes.fromhex(settings.wa_root_key) if settings.wa_root_key else None
-        yield Reach(binding.load(ca_file=settings.wa_ca_file, root_key=root_key), settings.wa_proxy_url)
-        return
-    async with _sandbox(settings.sessions_dir / ".sandbox") as (loaded, world):
-        library.swap_root_key(bytes.fromhex(world.root_key))
-        yield Reach(loaded, world.proxy_url, world)
-
-
-def _panel(reach: Reach, sessions: Sessions) -> Any:
-    """The control paths of the sandbox; without one, none of it is imported and no path exists."""
-    if reach.sandbox is None:
-        return None
-    from talkabiz.sandbox.panel import blueprint
-
-    return blueprint(reach.sandbox, klien_of=sessions.klien_of_device)
+    return await run_sandbox(port, announce)
 
 
 # --- small things -----------------------------------------------------------------------------------------------------
@@ -285,6 +223,16 @@ def _limits(settings: Settings) -> Limits:
         pairing_seconds=settings.pairing_seconds,
         auto_refresh_rounds=settings.auto_refresh_rounds,
     )
+
+
+def _reach(settings: Settings, *, sandbox: bool) -> AbstractAsyncContextManager[Reach]:
+    root_key = bytes.fromhex(settings.wa_root_key) if settings.wa_root_key else None
+    sandbox_dir = settings.sessions_dir / ".sandbox" if sandbox else None
+    return open_reach(settings.wa_proxy_url, settings.wa_ca_file, root_key, sandbox_dir=sandbox_dir)
+
+
+def _quotas(settings: Settings) -> Quotas:
+    return Quotas(starts=settings.start_limit, logins=settings.login_limit, requests=settings.request_limit)
 
 
 def _sessions_folder(settings: Settings) -> Devices:

@@ -19,14 +19,12 @@ from talkabiz.domain.access import Kind, Scope
 from talkabiz.domain.limits import Limits
 from talkabiz.realtime.rooms import Rooms
 from talkabiz.realtime.server import Realtime, create_server
-from talkabiz.services.access import Access
-from talkabiz.services.desk import Desk
-from talkabiz.services.health import Health, Load
+from talkabiz.services.allowances import Quotas
+from talkabiz.services.desk import Desk, open_desk
+from talkabiz.services.health import Load
 from talkabiz.services.journal import Journal
-from talkabiz.services.kliens import Kliens
 from talkabiz.services.painting import Painter
 from talkabiz.services.runner import Surroundings
-from talkabiz.services.sessions import Sessions
 from talkabiz.store import database
 from talkabiz.web.app import create_app
 from tests.fakes import ManualClock, ScriptedWhatsApp
@@ -61,11 +59,11 @@ class House:
         return (await self.desk.kliens.add(nama)).id
 
     async def key_of(self, klien_id: int, *scopes: Scope) -> str:
-        return await self.desk.access.make_key(Kind.KLIEN, klien_id, frozenset(scopes or Scope), "test")
+        return (await self.desk.access.make_key(Kind.KLIEN, klien_id, frozenset(scopes or Scope), "test")).token
 
     async def login(self) -> str:
         """The value of an operator's cookie."""
-        login = await self.desk.access.log_in(await self.desk.access.make_login_link())
+        login = await self.desk.operators.log_in_by_link(await self.desk.operators.make_login_link())
         assert login
         return login
 
@@ -131,8 +129,13 @@ class Client:
 
 
 @asynccontextmanager
-async def open_house(home: Path, limits: Limits | None = None, **web: Any) -> AsyncIterator[House]:
-    """Built and open. `limits` and `web` (what `create_app` takes) may differ from the usual."""
+async def open_house(
+    home: Path, limits: Limits | None = None, quotas: Quotas | None = None, **web: Any
+) -> AsyncIterator[House]:
+    """Built and open. `limits` and `web` (what `create_app` takes) may differ from the usual.
+
+    Nothing is rationed unless `quotas` say so.
+    """
     url = await _migrated(home / "talkabiz.db")
     whatsapp, clock, rooms, painter, journal = ScriptedWhatsApp(), ManualClock(), Rooms(), Painter(), Journal(0.05)
     base_url: str = web.pop("base_url", BASE_URL)
@@ -141,11 +144,10 @@ async def open_house(home: Path, limits: Limits | None = None, **web: Any) -> As
         await database.open_database(url)
         stack.push_async_callback(database.close_database)
         stack.callback(painter.close)
-        sessions = Sessions(Surroundings(whatsapp, rooms, journal, painter, clock, limits or Limits()))
-        stack.push_async_callback(sessions.release)
+        around = Surroundings(whatsapp, rooms, journal, painter, clock, limits or Limits())
         restarts = {"crash": 0, "memory": 0}
-        health = Health(sessions, lambda: house.load, restarts)
-        desk = Desk(sessions, Kliens(sessions), Access(clock, API_KEY), journal, health)
+        opened = open_desk(around, lambda: house.load, api_key=API_KEY, quotas=quotas, restarts=restarts)
+        desk = await stack.enter_async_context(opened)
 
         @asynccontextmanager
         async def lifespan() -> AsyncIterator[Desk]:

@@ -20,8 +20,6 @@ import socketio
 from talkabiz import bootstrap
 from talkabiz.config import Settings
 from talkabiz.domain.access import Kind
-from talkabiz.process import SystemClock
-from talkabiz.services.access import Access
 
 CHECKOUT = str(Path(__file__).resolve().parent.parent)
 API_KEY = "an-admin-key-for-tests-only"
@@ -130,8 +128,8 @@ async def finish(home: Path, *arguments: str, **settings: str) -> Finished:
 async def klien_key(home: Path, klien_id: int) -> str:
     """An API key of one klien, put into the database beside the server that runs on it."""
     settings = Settings(database_url=f"sqlite://{home / 'talkabiz.db'}")
-    async with bootstrap.open_database(settings):
-        return await Access(SystemClock()).make_key(Kind.KLIEN, klien_id, label="test")
+    async with bootstrap.office(settings) as office:
+        return (await office.access.make_key(Kind.KLIEN, klien_id, label="test")).token
 
 
 @dataclass

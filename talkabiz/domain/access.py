@@ -26,20 +26,41 @@ class Scope(StrEnum):
 class Principal:
     """`klien_id` is None for admins and operators, who may see every klien.
 
-    `credential_id` names the row that the credential has in the database; 0: the API_KEY setting.
+    `credential_id` names the row that the credential has in the database; 0: the API_KEY setting. `name` is an
+    operator's.
     """
 
     kind: Kind
     credential_id: int
     klien_id: int | None = None
     scopes: frozenset[Scope] = frozenset(Scope)
+    name: str = ""
 
     @property
     def sees_all(self) -> bool:
         return self.kind in {Kind.ADMIN, Kind.OPERATOR}
+
+    @property
+    def actor(self) -> str:
+        """As the audit log names it: `operator:budi`, `key:3`, `link:12`."""
+        if self.kind is Kind.OPERATOR:
+            return f"operator:{self.name}"
+        return f"{'link' if self.kind is Kind.LINK else 'key'}:{self.credential_id}"
 
     def may_see(self, klien_id: int) -> bool:
         return self.sees_all or self.klien_id == klien_id
 
     def may(self, scope: Scope) -> bool:
         return self.sees_all or scope in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks for something, as the audit log shows it, and from which address (None: this machine's command line).
+
+    `is_rationed`: the pairing attempts that this begins count against START_LIMIT.
+    """
+
+    actor: str
+    address: str | None = None
+    is_rationed: bool = False

@@ -108,6 +108,11 @@ class TooManyStarts(TalkabizError):
     )
 
 
+class RateLimited(TalkabizError):
+    code = "rate_limited"
+    sentence = Sentence("Terlalu banyak request. Coba lagi nanti.", "Too many requests. Try again later.")
+
+
 class Unreachable(TalkabizError):
     code = "unreachable"
     sentence = Sentence(

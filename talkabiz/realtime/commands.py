@@ -55,6 +55,7 @@ class Commands:
         command = self._known.get(name)
         if command is None:
             raise NotFound(Sentence("Perintah tidak dikenal.", "There is no such command."))
+        self._desk.allowances.take_request(visitor.principal.actor)
         return await command(sid, visitor, _payload(args))
 
     # --- looking ------------------------------------------------------------------------------------------------------
@@ -103,15 +104,15 @@ class Commands:
 
     async def _start(self, sid: str, visitor: Visitor, payload: Payload) -> Answer:
         del sid
-        return await self._desk.sessions.start(_actable(visitor, payload))
+        return await self._desk.sessions.start(_actable(visitor, payload), caller=visitor.caller)
 
     async def _refresh(self, sid: str, visitor: Visitor, payload: Payload) -> Answer:
         del sid
-        return await self._desk.sessions.refresh(_actable(visitor, payload))
+        return await self._desk.sessions.refresh(_actable(visitor, payload), caller=visitor.caller)
 
     async def _disconnect(self, sid: str, visitor: Visitor, payload: Payload) -> Answer:
         del sid
-        return await self._desk.sessions.disconnect(_actable(visitor, payload))
+        return await self._desk.sessions.disconnect(_actable(visitor, payload), caller=visitor.caller)
 
 
 def refusal(error: TalkabizError) -> Answer:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from talkabiz.domain.access import Principal, Scope
+from talkabiz.domain.access import Caller, Principal, Scope
 from talkabiz.domain.errors import MissingScope, NotFound
 
 LIST_ROOM = "kliens"
@@ -34,6 +34,11 @@ class Visitor:
     check_again: Callable[[], Awaitable[Principal | None]] = field(repr=False)
     credential: str = field(repr=False)
     """Equal for sockets of the same credential."""
+    address: str | None = None
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(self.principal.actor, self.address, is_rationed=True)
 
 
 class Rooms:

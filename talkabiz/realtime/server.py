@@ -18,9 +18,10 @@ from talkabiz.domain.access import Kind, Principal
 from talkabiz.realtime.commands import Commands
 from talkabiz.realtime.relay import Relay
 from talkabiz.realtime.rooms import Rooms, Visitor, may_look
+from talkabiz.services.access import LINK_PREFIX
 from talkabiz.services.desk import Desk
+from talkabiz.services.operators import cookie_name
 
-LOGIN_COOKIE = "talkabiz_session"
 LARGEST_MESSAGE = 64 * 1024
 """A browser sends ids; what is larger isn't meant well."""
 GUARD_SECONDS = 2.0
@@ -34,15 +35,16 @@ log = structlog.get_logger(__name__)
 
 def create_server(rooms: Rooms, *, base_url: str, allowed_origins: Iterable[str] = ()) -> Realtime:
     """`allowed_origins`: other sites whose pages may open a socket, beside `base_url` and the address it came by."""
-    return Realtime(rooms, frozenset(_origin(url) for url in (base_url, *allowed_origins)))
+    return Realtime(rooms, frozenset(_origin(url) for url in (base_url, *allowed_origins)), cookie_name(base_url))
 
 
 class Realtime:
     """The server and everything that runs beside it. Until `serving` it refuses connections."""
 
-    def __init__(self, rooms: Rooms, origins: frozenset[str]) -> None:
+    def __init__(self, rooms: Rooms, origins: frozenset[str], cookie: str) -> None:
         self._rooms = rooms
         self._origins = origins
+        self._cookie = cookie
         self._desk: Desk | None = None
         self._commands: Commands | None = None
         self._greetings: set[asyncio.Task[None]] = set()
@@ -104,7 +106,7 @@ class Realtime:
     async def _connect(self, sid: str, environ: Environ, auth: object) -> None:
         if self._desk is None:
             raise socketio.exceptions.ConnectionRefusedError("starting")
-        visitor = await _identify(self._desk, environ, auth)
+        visitor = await self._identify(self._desk, environ, auth)
         if visitor is None or not may_look(visitor.principal):
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
         self._rooms.arrive(sid, visitor)
@@ -113,6 +115,21 @@ class Realtime:
             greeting = asyncio.create_task(self._receive(sid, visitor.principal.klien_id), name="greet a klien")
             self._greetings.add(greeting)
             greeting.add_done_callback(self._greetings.discard)
+
+    async def _identify(self, desk: Desk, environ: Environ, auth: object) -> Visitor | None:
+        """By `auth.token`, or else by the login cookie; a wrong token isn't made good by a cookie."""
+        find: Callable[[str], Coroutine[Any, Any, Principal | None]]
+        if isinstance(auth, dict) and "token" in auth:
+            token = auth["token"]
+            is_link = isinstance(token, str) and token.startswith(LINK_PREFIX)
+            find = desk.access.by_link if is_link else desk.access.by_token
+        else:
+            token, find = _read_cookie(environ, self._cookie), desk.operators.by_login
+        if not isinstance(token, str):
+            return None
+        principal = await find(token)
+        name = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+        return Visitor(principal, partial(find, token), name, _address(environ)) if principal else None
 
     async def _receive(self, sid: str, klien_id: int) -> None:
         """Put one klien's own socket into its room and show it how things are."""
@@ -155,26 +172,18 @@ class Realtime:
                 await self._sio.disconnect(sid)
 
 
-async def _identify(desk: Desk, environ: Environ, auth: object) -> Visitor | None:
-    """By `auth.token`, or else by the login cookie; a wrong token isn't made good by a cookie."""
-    find: Callable[[str], Coroutine[Any, Any, Principal | None]] = desk.access.by_token
-    if isinstance(auth, dict) and "token" in auth:
-        token = auth["token"]
-    else:
-        token, find = _login_cookie(environ), desk.access.by_login
-    if not isinstance(token, str):
-        return None
-    principal = await find(token)
-    name = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-    return Visitor(principal, partial(find, token), name) if principal else None
-
-
-def _login_cookie(environ: Environ) -> str | None:
+def _read_cookie(environ: Environ, name: str) -> str | None:
     try:
-        morsel = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(LOGIN_COOKIE)
+        morsel = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(name)
     except CookieError:
         return None
     return morsel.value if morsel else None
+
+
+def _address(environ: Environ) -> str | None:
+    """Where it came from; from whom a proxy had it only if that is trusted (`talkabiz.forwarded`)."""
+    client = environ["asgi.scope"].get("client")
+    return client[0] if client else None
 
 
 def _origin(url: str) -> str:

@@ -2,19 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from talkabiz.services.access import Access
-from talkabiz.services.health import Health
+from talkabiz.services.allowances import Allowances, Quotas
+from talkabiz.services.audit import Audit
+from talkabiz.services.health import Health, Load
 from talkabiz.services.journal import Journal
 from talkabiz.services.kliens import Kliens
+from talkabiz.services.operators import Operators
+from talkabiz.services.ports import Clock
+from talkabiz.services.runner import Surroundings
 from talkabiz.services.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Office:
+    """Who may, and who did: what there is without a gateway, for the command line too."""
+
+    access: Access
+    operators: Operators
+    allowances: Allowances
+    audit: Audit
+
+
+@dataclass(frozen=True, slots=True)
+class Desk(Office):
     sessions: Sessions
     kliens: Kliens
-    access: Access
     journal: Journal
     health: Health
+
+
+@asynccontextmanager
+async def open_office(clock: Clock, api_key: str | None = None, quotas: Quotas | None = None) -> AsyncIterator[Office]:
+    """The database has to be open, and to stay so."""
+    audit, allowances = Audit(clock), Allowances(clock, quotas or Quotas())
+    operators = Operators(clock, allowances, audit)
+    try:
+        yield Office(Access(clock, audit, api_key), operators, allowances, audit)
+    finally:
+        operators.close()
+
+
+@asynccontextmanager
+async def open_desk(
+    around: Surroundings,
+    load: Callable[[], Load],
+    *,
+    api_key: str | None = None,
+    quotas: Quotas | None = None,
+    restarts: Mapping[str, int] | None = None,
+) -> AsyncIterator[Desk]:
+    """As above. At the end, every session is told that nobody holds its link any more."""
+    async with AsyncExitStack() as stack:
+        office = await stack.enter_async_context(open_office(around.clock, api_key, quotas))
+        await office.audit.forget_old()
+        await stack.enter_async_context(office.allowances.serving())
+        sessions = Sessions(around, office.allowances, office.audit)
+        stack.push_async_callback(sessions.release)
+        yield Desk(
+            access=office.access,
+            operators=office.operators,
+            allowances=office.allowances,
+            audit=office.audit,
+            sessions=sessions,
+            kliens=Kliens(sessions, office.audit),
+            journal=around.journal,
+            health=Health(sessions, load, restarts),
+        )

@@ -1,20 +1,34 @@
-"""Kliens: added, listed, renamed, erased."""
+"""Kliens: added, listed, renamed, erased. `caller` is who asks, for the audit log; None: the program itself."""
 
 from __future__ import annotations
 
+from talkabiz.domain.access import Caller
 from talkabiz.domain.errors import NotFound
 from talkabiz.domain.klien import Klien, parse_name
+from talkabiz.services.audit import Action, Audit
 from talkabiz.services.sessions import Sessions
 from talkabiz.store import kliens
+from talkabiz.store.database import transaction
+
+
+async def add_klien(nama: str, audit: Audit, caller: Caller | None = None) -> Klien:
+    """Also for programs that don't run the gateway. Raises InvalidInput for a name that can't be shown."""
+    name = parse_name(nama)
+    async with transaction():
+        klien = await kliens.add(name)
+        if caller:
+            await audit.note(Action.KLIEN_ADDED, caller, klien.id)
+    return klien
 
 
 class Kliens:
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, audit: Audit) -> None:
         self._sessions = sessions
+        self._audit = audit
 
-    async def add(self, nama: str) -> Klien:
+    async def add(self, nama: str, *, caller: Caller | None = None) -> Klien:
         """Raises InvalidInput for a name that can't be shown."""
-        return await kliens.add(parse_name(nama))
+        return await add_klien(nama, self._audit, caller)
 
     async def get(self, klien_id: int) -> Klien:
         """Raises NotFound."""
@@ -26,13 +40,20 @@ class Kliens:
         shown = found[:limit]
         return shown, shown[-1].id if len(found) > limit else None
 
-    async def rename(self, klien_id: int, nama: str) -> Klien:
+    async def rename(self, klien_id: int, nama: str, *, caller: Caller | None = None) -> Klien:
         """Raises NotFound, InvalidInput."""
-        return _existing(await kliens.rename(klien_id, parse_name(nama)))
+        name = parse_name(nama)
+        async with transaction():
+            klien = _existing(await kliens.rename(klien_id, name))
+            if caller:
+                await self._audit.note(Action.KLIEN_RENAMED, caller, klien_id)
+        return klien
 
-    async def erase(self, klien_id: int) -> None:
+    async def erase(self, klien_id: int, *, caller: Caller | None = None) -> None:
         """Log out, and delete its rows and files. Raises NotFound."""
         await self.get(klien_id)
+        if caller:  # first: whatever comes of it, this was asked for
+            await self._audit.note(Action.KLIEN_DELETED, caller, klien_id)
         await self._sessions.erase(klien_id)
 
 

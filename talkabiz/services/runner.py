@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 from ulid import ULID
 
 from talkabiz.domain import inputs as i
-from talkabiz.domain.errors import Starting
+from talkabiz.domain.errors import Starting, TalkabizError
 from talkabiz.domain.events import Event, stored
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.session import DueAlarm, decide, is_transition, next_alarm
@@ -46,6 +46,9 @@ class Surroundings:
     limits: Limits
 
 
+Along = Callable[[Step], Awaitable[None]]
+"""What goes into the same transaction as the transition that a wish brings about; if it raises, neither happens."""
+
 LogOuts = list["asyncio.Task[bool]"]
 """Log-outs under way; each tells in the end whether WhatsApp heard of it."""
 
@@ -56,7 +59,8 @@ class _Letter:
 
     what: i.Input
     answer: asyncio.Future[LogOuts] | None = None
-    session_id: str | None = field(default=None)
+    session_id: str | None = None
+    along: Along | None = None
 
 
 class Runner:
@@ -79,13 +83,14 @@ class Runner:
         """Hand over a fact. Returns at once."""
         self._inbox.put_nowait(_Letter(what))
 
-    async def ask(self, wish: i.Wish, session_id: str | None = None) -> bool:
+    async def ask(self, wish: i.Wish, session_id: str | None = None, along: Along | None = None) -> bool:
         """Hand over a wish and wait until it is committed and, if it logs out, until WhatsApp has been asked.
 
-        Returns False if a device had to be forgotten here that the phone still shows. Raises what the store raised.
+        Returns False if a device had to be forgotten here that the phone still shows. Raises what the store or `along`
+        raised.
         """
         answer: asyncio.Future[LogOuts] = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait(_Letter(wish, answer, session_id))
+        self._inbox.put_nowait(_Letter(wish, answer, session_id, along))
         return all([await asyncio.shield(log_out) for log_out in await answer])
 
     async def wait_for(self, is_reached: Callable[[Session], bool], seconds: float) -> None:
@@ -152,7 +157,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - a fault in one input must not end the session's task
             if isinstance(error, StoreError):  # who asked is told
                 self._log.warning("input_not_stored", input=type(letter.what).__name__, why=str(error.__cause__))
-            else:
+            elif not isinstance(error, TalkabizError):
                 self._log.exception("input_failed", input=type(letter.what).__name__)
             if letter.answer and not letter.answer.done():
                 letter.answer.set_exception(error)
@@ -181,10 +186,14 @@ class Runner:
         if step is None:
             self._log.debug("input_ignored", input=type(what).__name__, status=self.session.status.value)
             return []
+        before, named = self.session, self.session_id
         if isinstance(what, i.ConnectAsked | i.RefreshAsked) and step.effects:
             self.session_id = letter.session_id or self.session_id or str(ULID())
-        before = self.session
-        await self._commit(step, moment)
+        try:
+            await self._commit(step, moment, letter.along)
+        except BaseException:
+            self.session_id = named
+            raise
         log_outs = self._perform(step)
         self._moved.set()
         if before.status is not Status.EXPIRED:
@@ -200,11 +209,11 @@ class Runner:
             return what
         return i.AlreadyLinked(what.device if isinstance(what, i.DeviceFound) else what.attempt, what.me)
 
-    async def _commit(self, step: Step, moment: Moment) -> None:
+    async def _commit(self, step: Step, moment: Moment, along: Along | None) -> None:
         """Store and tell, but for codes and places in a line, which are only told. Draws while the row is written."""
         before, after = self.session, step.session
         painting = self._paint(after)
-        row = await self._store(after, moment) if is_transition(before, after) else None
+        row = await self._store(step, moment, along) if is_transition(before, after) else None
         self.seq = row.seq if row else self.seq
         self.session, self.painting = after, await painting if painting else None
         if row or (after.round, after.ahead) != (before.round, before.ahead):
@@ -212,10 +221,13 @@ class Runner:
                 Event(row.id if row else None, self.klien_id, self.seq, _type(after), moment.now, self.snapshot())
             )
 
-    async def _store(self, after: Session, moment: Moment) -> Event:
+    async def _store(self, step: Step, moment: Moment, along: Along | None) -> Event:
         """Row and journal entry in one; nothing of it is there if this raises."""
+        after = step.session
         data = stored(self._show(after, self.seq, None))
         async with database.transaction():
+            if along:
+                await along(step)
             row = await events.append(self.klien_id, _type(after), moment.now, data)
             await sessions.save(self.klien_id, after, self.session_id, moment.now)
         self._log.info("session_changed", status=after.status.value, reason=after.reason, seq=row.seq)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import Counter
-from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 
 from talkabiz.domain import inputs as i
+from talkabiz.domain.access import Caller
 from talkabiz.domain.errors import NotFound, QrRequestTimeout, Starting, Unreachable
 from talkabiz.domain.ids import parse_jid
-from talkabiz.domain.limits import Limits
-from talkabiz.domain.states import Reason, Session, Status
-from talkabiz.services.runner import Runner, Surroundings, fresh_attempt
+from talkabiz.domain.states import Reason, Session, Status, Step
+from talkabiz.services.allowances import Allowances
+from talkabiz.services.audit import Action, Audit
+from talkabiz.services.runner import Along, Runner, Surroundings, fresh_attempt
 from talkabiz.services.snapshot import Snapshot, make_snapshot
 from talkabiz.store import kliens, sessions
-
-PAGE = 500
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +25,10 @@ log = structlog.get_logger(__name__)
 class Sessions:
     """Holds the runners. A klien gets one when it is first asked for; at start, those that have a session."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, allowances: Allowances, audit: Audit) -> None:
         self._around = surroundings
+        self._allowances = allowances
+        self._audit = audit
         self._runners: dict[int, Runner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._loading = asyncio.Lock()
@@ -37,13 +37,22 @@ class Sessions:
 
     # --- wishes -------------------------------------------------------------------------------------------------------
 
-    async def start(self, klien_id: int, session_id: str | None = None) -> Snapshot:
-        """Link the klien, or bring its stored device back. Answers at once, also if it runs already."""
+    # `caller` is who asks, for the audit log and START_LIMIT; None: the program itself.
+
+    async def start(self, klien_id: int, session_id: str | None = None, *, caller: Caller | None = None) -> Snapshot:
+        """Link the klien, or bring its stored device back. Answers at once, also if it runs already.
+
+        Raises:
+            TooManyStarts: it would be a new pairing attempt, and that address had its share.
+        """
         runner = await self._runner(klien_id)
-        await runner.ask(i.ConnectAsked(fresh_attempt()), session_id)
+        along = self._noting(Action.SESSION_STARTED, klien_id, caller)
+        await runner.ask(i.ConnectAsked(fresh_attempt()), session_id, along)
         return runner.snapshot()
 
-    async def start_and_wait(self, klien_id: int, session_id: str | None = None, seconds: float = 10.0) -> Snapshot:
+    async def start_and_wait(
+        self, klien_id: int, session_id: str | None = None, seconds: float = 10.0, *, caller: Caller | None = None
+    ) -> Snapshot:
         """As `start`, but waits until the first QR is there, or whatever else comes of it.
 
         Returns a snapshot that is still `qr_requested(queued)` or `reconnecting` if the time was over before.
@@ -51,34 +60,38 @@ class Sessions:
         Raises:
             Unreachable: there is no route to WhatsApp.
             QrRequestTimeout: its turn came, but no QR in time.
+            TooManyStarts: as `start`.
         """
+        await self.start(klien_id, session_id, caller=caller)
         runner = await self._runner(klien_id)
-        await runner.ask(i.ConnectAsked(fresh_attempt()), session_id)
         await runner.wait_for(_is_settled, seconds)
         _raise_if_unanswered(runner.session)
         return runner.snapshot()
 
-    async def refresh(self, klien_id: int) -> Snapshot:
-        """A new round of codes, on request; nothing if a code is on show."""
+    async def refresh(self, klien_id: int, *, caller: Caller | None = None) -> Snapshot:
+        """A new round of codes, on request; nothing if a code is on show. Raises TooManyStarts, as `start`."""
         runner = await self._runner(klien_id)
-        await runner.ask(i.RefreshAsked(fresh_attempt()))
+        along = self._noting(Action.SESSION_REFRESHED, klien_id, caller)
+        await runner.ask(i.RefreshAsked(fresh_attempt()), along=along)
         return runner.snapshot()
 
-    async def stop(self, klien_id: int) -> Snapshot:
+    async def stop(self, klien_id: int, *, caller: Caller | None = None) -> Snapshot:
         """Run no longer; the device is kept."""
         runner = await self._runner(klien_id)
-        await runner.ask(i.StopAsked(fresh_attempt()))
+        along = self._noting(Action.SESSION_STOPPED, klien_id, caller)
+        await runner.ask(i.StopAsked(fresh_attempt()), along=along)
         return runner.snapshot()
 
-    async def restart(self, klien_id: int) -> Snapshot:
+    async def restart(self, klien_id: int, *, caller: Caller | None = None) -> Snapshot:
         """Stop and start again."""
-        await self.stop(klien_id)
-        return await self.start(klien_id)
+        await self.stop(klien_id, caller=caller)
+        return await self.start(klien_id, caller=caller)
 
-    async def disconnect(self, klien_id: int) -> Snapshot:
+    async def disconnect(self, klien_id: int, *, caller: Caller | None = None) -> Snapshot:
         """Log out on WhatsApp and forget the device. Here in any case: `warning` says if the phone still shows it."""
         runner = await self._runner(klien_id)
-        told = await runner.ask(i.DisconnectAsked(fresh_attempt()))
+        along = self._noting(Action.SESSION_DISCONNECTED, klien_id, caller)
+        told = await runner.ask(i.DisconnectAsked(fresh_attempt()), along=along)
         return runner.snapshot() if told else {**runner.snapshot(), "warning": "phone_keeps_device"}
 
     async def erase(self, klien_id: int) -> None:
@@ -89,6 +102,18 @@ class Sessions:
             task.cancel()
         self._around.whatsapp.forget_klien(klien_id)
         await kliens.erase(klien_id)
+
+    def _noting(self, action: Action, klien_id: int, caller: Caller | None) -> Along | None:
+        """What is stored beside the transition: that it was asked for, and that a pairing attempt counts."""
+        if caller is None:
+            return None
+
+        async def note(step: Step) -> None:
+            if caller.is_rationed and any(isinstance(effect, i.StartPairing) for effect in step.effects):
+                await self._allowances.take_start(caller.address)
+            await self._audit.note(action, caller, klien_id)
+
+        return note
 
     # --- looks --------------------------------------------------------------------------------------------------------
 
@@ -229,19 +254,3 @@ def _raise_if_unanswered(session: Session) -> None:
         raise QrRequestTimeout
     if session.status is Status.ERROR and session.reason is Reason.UNREACHABLE:
         raise Unreachable
-
-
-async def overview(klien_id: int | None = None) -> list[dict[str, Any]]:
-    """Every klien, or one, with its session as the database has it: for programs that don't run the gateway."""
-    now, after, found = datetime.now(UTC), (klien_id or 1) - 1, []
-    while rows := await sessions.page(after, 1 if klien_id else PAGE):
-        for row in rows:
-            klien = await kliens.find(row.klien_id)
-            shown = make_snapshot(
-                row.klien_id, row.session, session_id=row.session_id, seq=row.seq, limits=Limits(), now=now
-            )
-            found += [{**klien.as_dict(), "session": shown}] if klien else []
-        after = rows[-1].klien_id
-        if klien_id:
-            return [klien for klien in found if klien["id"] == klien_id]
-    return found

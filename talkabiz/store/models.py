@@ -71,7 +71,7 @@ class JournalEvent(Model):
         unique_together = (("klien", "seq"),)
 
 
-# A `hash` is the SHA-256 of a token in hex. The token itself is nowhere.
+# A `hash` is the SHA-256 of a token in hex. The token itself is nowhere. `kind` "link" is a link token.
 class ApiKey(Model):
     id = fields.BigIntField(primary_key=True)
     hash = fields.CharField(max_length=64, unique=True)
@@ -91,24 +91,82 @@ class ApiKey(Model):
         table = "api_keys"
 
 
+# A person of the operator's. Without a `password_hash` (argon2id) only a login link lets them in.
+class Operator(Model):
+    id = fields.BigIntField(primary_key=True)
+    name = fields.CharField(max_length=64, unique=True)
+    password_hash = fields.TextField(null=True)
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "operators"
+
+
 class LoginLink(Model):
     id = fields.BigIntField(primary_key=True)
     hash = fields.CharField(max_length=64, unique=True)
     expires_at = fields.DatetimeField()
     used_at = fields.DatetimeField(null=True)
     created_at = fields.DatetimeField()
+    operator: fields.ForeignKeyNullableRelation[Operator] = fields.ForeignKeyField(
+        "talkabiz.Operator", related_name="login_links", null=True
+    )
+    operator_id: int | None
 
     class Meta:
         table = "login_links"
 
 
-# A browser that is logged in; the token is its cookie.
+# A browser that is logged in; the token is its cookie. Those of version 0.1 name no operator: they don't count.
 class Login(Model):
     id = fields.BigIntField(primary_key=True)
     hash = fields.CharField(max_length=64, unique=True)
     created_at = fields.DatetimeField()
     expires_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
+    operator: fields.ForeignKeyNullableRelation[Operator] = fields.ForeignKeyField(
+        "talkabiz.Operator", related_name="logins", null=True
+    )
+    operator_id: int | None
 
     class Meta:
         table = "logins"
+
+
+# What is counted one by one (starts, log-ins), by whom it counts for; kept while it counts.
+class Hit(Model):
+    id = fields.BigIntField(primary_key=True)
+    bucket = fields.CharField(max_length=160)
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "limit_hits"
+        indexes = (("bucket", "at"),)
+
+
+# What is too frequent for that (requests): how many in this window and in the one before.
+class WindowCount(Model):
+    id = fields.BigIntField(primary_key=True)
+    bucket = fields.CharField(max_length=160, unique=True)
+    window = fields.BigIntField()
+    count = fields.IntField()
+    count_before = fields.IntField()
+
+    class Meta:
+        table = "limit_windows"
+
+
+# Who did what. It names a klien by its id and outlives it.
+class AuditEntry(Model):
+    id = fields.BigIntField(primary_key=True)
+    at = fields.DatetimeField(db_index=True)
+    actor = fields.CharField(max_length=128)
+    address = fields.CharField(max_length=64, null=True)
+    action = fields.CharField(max_length=64)
+    klien_id = fields.BigIntField(null=True, db_index=True)
+    detail: fields.JSONField[dict[str, Any]] = fields.JSONField(encoder=json.dumps, decoder=json.loads)
+
+    class Meta:
+        table = "audit_entries"

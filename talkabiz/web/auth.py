@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from quart import current_app, g, request
 
-from talkabiz.domain.access import Principal, Scope
+from talkabiz.domain.access import Caller, Principal, Scope
 from talkabiz.domain.errors import MissingScope, NotFound, Sentence, Starting, TalkabizError, Unauthorized
 from talkabiz.services.desk import Desk
+from talkabiz.services.operators import cookie_name
 
-LOGIN_COOKIE = "talkabiz_session"
+UNRATIONED = "/api/v1/"
+"""Where an operator's or admin's pairing attempts don't count against START_LIMIT."""
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 SAME_SITE = {"same-origin", "none"}
 """What a browser says of a request that our own page, or the person at the address bar, made."""
@@ -59,22 +61,41 @@ async def identify() -> Principal:
     Raises:
         Unauthorized: no credential, or one that isn't valid (any more).
         Csrf: a browser's login, used by a page of somebody else's.
+        RateLimited: this credential asks too often.
     """
     key = _key()
     if key is not None:
         principal = await desk().access.by_token(key)
     else:
-        principal = await desk().access.by_login(request.cookies.get(LOGIN_COOKIE, ""))
+        principal = await desk().operators.by_login(login_cookie())
         if principal and request.method not in SAFE_METHODS:
             await check_own_page()
     if principal is None:
         raise Unauthorized
+    desk().allowances.take_request(principal.actor)
+    g.principal = principal
     return principal
 
 
 async def remember_principal() -> None:
     """Before each request of a blueprint that needs a credential."""
-    g.principal = await identify()
+    await identify()
+
+
+def caller() -> Caller:
+    """Who asks, for the audit log and START_LIMIT."""
+    found = principal()
+    rationed = not (found.sees_all and request.path.startswith(UNRATIONED))
+    return Caller(found.actor, address(), is_rationed=rationed)
+
+
+def address() -> str | None:
+    """Where the request came from; from whom a proxy had it only if that is trusted (`talkabiz.forwarded`)."""
+    return request.remote_addr
+
+
+def login_cookie() -> str:
+    return request.cookies.get(cookie_name(site().base_url), "")
 
 
 def principal() -> Principal:
@@ -122,7 +143,7 @@ async def check_own_page() -> None:
     if where in SAME_SITE or (where is None and _is_own_origin(request.headers.get("Origin", ""))):
         return
     token = (await request.form).get("token", "")
-    if not hmac.compare_digest(token.encode(), form_token(request.cookies.get(LOGIN_COOKIE, "")).encode()):
+    if not hmac.compare_digest(token.encode(), form_token(login_cookie()).encode()):
         raise Csrf
 
 

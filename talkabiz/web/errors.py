@@ -28,6 +28,8 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "invalid_input": HTTPStatus.UNPROCESSABLE_ENTITY,
     "too_many_starts": HTTPStatus.TOO_MANY_REQUESTS,
+    "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
+    "wrong_password": HTTPStatus.UNAUTHORIZED,
     "unreachable": HTTPStatus.SERVICE_UNAVAILABLE,
     "starting": HTTPStatus.SERVICE_UNAVAILABLE,
     "database_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,

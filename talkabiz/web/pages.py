@@ -10,9 +10,9 @@ from quart import Blueprint, Response, render_template, request
 from talkabiz.domain.errors import InvalidInput, NotFound, TalkabizError, Unauthorized
 from talkabiz.domain.ids import mask_phone, parse_path_id
 from talkabiz.domain.klien import Klien
-from talkabiz.services.access import LOGIN_DAYS
+from talkabiz.services.operators import LOGIN_DAYS, cookie_name
 from talkabiz.web import auth
-from talkabiz.web.auth import LOGIN_COOKIE, desk, site
+from talkabiz.web.auth import desk, site
 from talkabiz.web.headers import nonce, request_id
 from talkabiz.web.words import GROUPS, LANGUAGES, WORDS
 
@@ -39,7 +39,7 @@ async def show_login() -> Response:
 @blueprint.get("/login/<token>")
 async def show_login_link(token: str) -> Response:
     """A button: opening the link alone uses nothing up, because mail scanners and previews open links too."""
-    if not await desk().access.peek_link(token):
+    if not await desk().operators.peek_link(token):
         return await _used_up()
     return await show_page("login_link.html", token=token)
 
@@ -47,20 +47,20 @@ async def show_login_link(token: str) -> Response:
 @blueprint.post("/login/<token>")
 async def use_login_link(token: str) -> Response:
     auth.check_not_foreign()
-    login = await desk().access.log_in(token)
+    login = await desk().operators.log_in_by_link(token, auth.address())
     if login is None:
         return await _used_up()
     answer = _go("/")
-    _set_cookie(answer, LOGIN_COOKIE, login, LOGIN_DAYS * DAY_SECONDS)
+    _set_cookie(answer, cookie_name(site().base_url), login, LOGIN_DAYS * DAY_SECONDS)
     return answer
 
 
 @blueprint.post("/logout")
 async def log_out() -> Response:
     await auth.check_own_page()
-    await desk().access.log_out(request.cookies.get(LOGIN_COOKIE, ""))
+    await desk().operators.log_out(auth.login_cookie(), auth.address())
     answer = _go("/login")
-    answer.delete_cookie(LOGIN_COOKIE)
+    answer.delete_cookie(cookie_name(site().base_url), secure=site().is_https, httponly=True, samesite="Lax")
     return answer
 
 
@@ -87,7 +87,7 @@ async def add_klien() -> Response:
     await _identify_operator()
     nama = (await request.form).get("nama", "")
     try:
-        klien = await desk().kliens.add(nama)
+        klien = await desk().kliens.add(nama, caller=auth.caller())
     except InvalidInput as error:
         answer = await _kliens_page(wrong=error.message.as_dict()[language()], nama=nama)
         answer.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -164,7 +164,7 @@ async def show_page(template: str, **values: Any) -> Response:
         groups=GROUPS,
         nonce=nonce(),
         sandbox=site().sandbox,
-        token_of_form=auth.form_token(request.cookies.get(LOGIN_COOKIE, "")),
+        token_of_form=auth.form_token(auth.login_cookie()),
         here=request.path,
         **values,
     )

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.states import Session
 from talkabiz.process import SystemClock
+from talkabiz.services.allowances import Allowances, Quotas
+from talkabiz.services.audit import Audit
 from talkabiz.services.journal import Journal
 from talkabiz.services.painting import Painter
 from talkabiz.services.runner import Surroundings
@@ -154,7 +156,9 @@ async def gateway(
         stack.push_async_callback(edge.shutdown, 10)
         painter, journal = Painter(), Journal()
         stack.callback(painter.close)
-        sessions = Sessions(Surroundings(edge, FixedWatchers(), journal, painter, SystemClock(), limits))
+        clock = SystemClock()
+        around = Surroundings(edge, FixedWatchers(), journal, painter, clock, limits)
+        sessions = Sessions(around, Allowances(clock, Quotas()), Audit(clock))
         stack.push_async_callback(sessions.release)
         opened = Gateway(sandbox, edge, sessions)
         listening = asyncio.create_task(opened.listen(journal))

@@ -113,7 +113,7 @@ async def test_a_socket_ends_with_its_login(house: House, connect: Open, klien_i
     socket = await connect(token=None, headers={"Cookie": f"talkabiz_session={login}"})
     admin = await connect()
     await socket.ask("subscribe", klien_id=klien_id)
-    await house.desk.access.log_out(login)
+    await house.desk.operators.log_out(login)
     await be_gone(socket)
     assert house.rooms.count(klien_id) == 0
     assert admin.client.connected

@@ -11,6 +11,8 @@ import pytest
 
 from talkabiz.domain.events import Event
 from talkabiz.domain.limits import Limits
+from talkabiz.services.allowances import Allowances, Quotas
+from talkabiz.services.audit import Audit
 from talkabiz.services.journal import Journal
 from talkabiz.services.painting import Painter
 from talkabiz.services.runner import Surroundings
@@ -93,10 +95,11 @@ async def _bench(db_url: str) -> AsyncIterator[Bench]:
         yield bench
 
 
-async def open_bench(limits: Limits) -> AsyncIterator[Bench]:
+async def open_bench(limits: Limits, quotas: Quotas | None = None) -> AsyncIterator[Bench]:
     whatsapp, clock, watchers, painter = ScriptedWhatsApp(), ManualClock(), FixedWatchers(), Painter()
     journal = Journal(net_seconds=0.05)
-    sessions = Sessions(Surroundings(whatsapp, watchers, journal, painter, clock, limits))
+    around = Surroundings(whatsapp, watchers, journal, painter, clock, limits)
+    sessions = Sessions(around, Allowances(clock, quotas or Quotas()), Audit(clock))
     bench = Bench(whatsapp, clock, watchers, journal, sessions)
     listener = asyncio.create_task(bench.listen())
     await bench.be_read_by(1)

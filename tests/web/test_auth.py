@@ -17,7 +17,7 @@ SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 def routes(house: House) -> Iterator[tuple[str, str]]:
     """Every method and path that needs a credential, `0` where an id stands."""
     for rule in house.app.url_map.iter_rules():
-        needs_none = ("/health", "/static", "/login", "/logout", "/language")
+        needs_none = ("/health", "/static", "/login", "/logout", "/language", "/openapi.json", "/docs")
         if not rule.rule.startswith(needs_none):
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
                 yield method, rule.rule.replace("<klien_id>", "{id}")
@@ -198,7 +198,8 @@ async def test_a_key_beside_a_login_is_what_counts(house: House, login: str) -> 
 
 
 async def test_a_login_ends_after_14_days(house: House, browser: Client) -> None:
-    house.clock.advance(14 * 86_400 - 1)
-    await browser.ask("GET", "/api/v1/kliens", expect=200)
-    house.clock.advance(1)
+    for _ in range(7):
+        house.clock.advance(2 * 86_400 - 1)
+        await browser.ask("GET", "/api/v1/kliens", expect=200)
+    house.clock.advance(7)
     await browser.refusal("GET", "/api/v1/kliens", expect=401, code="unauthorized")

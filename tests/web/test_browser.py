@@ -215,7 +215,7 @@ async def test_a_login_that_ended_leads_to_a_new_one(house: House, address: str,
     await tab.open_klien(address, klien_id)
     cookies = await tab.page.context.cookies()
     login = next(each["value"] for each in cookies if each["name"] == "talkabiz_session")
-    await house.desk.access.log_out(login)
+    await house.desk.operators.log_out(login)
     await house.realtime.check_visitors()
     await tab.page.get_by_role("link", name="Log in").click()
     await expect(tab.page).to_have_url(f"{address}/login")

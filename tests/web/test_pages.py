@@ -57,7 +57,7 @@ def cookie_of(answer: Response, name: str) -> str:
 
 
 async def test_a_link_logs_one_browser_in_once(house: House, visitor: Client) -> None:
-    path = f"/login/{await house.desk.access.make_login_link()}"
+    path = f"/login/{await house.desk.operators.make_login_link()}"
     await page(visitor, path)
     shown = await page(visitor, path)  # opening it uses nothing up
     assert [form["action"] for form in shown.having("action") if form["action"] == path] == [path]
@@ -76,13 +76,16 @@ async def test_a_link_logs_one_browser_in_once(house: House, visitor: Client) ->
 
 async def test_the_cookie_is_secure_where_the_address_is(tmp_path: Path) -> None:
     async with open_house(tmp_path, base_url="https://wa.example.com") as house, house.app.test_app():
-        path = f"/login/{await house.desk.access.make_login_link()}"
+        path = f"/login/{await house.desk.operators.make_login_link()}"
         answer = await Client(house.client(None).http, dict(BROWSER)).send("POST", path)
-        assert "; Secure" in cookie_of(answer, "talkabiz_session")
+        cookie = cookie_of(answer, "__Host-talkabiz_session")
+        assert "; Secure" in cookie
+        assert "; Path=/" in cookie
+        assert "Domain" not in cookie
 
 
 async def test_a_link_works_for_15_minutes(house: House, visitor: Client) -> None:
-    path = f"/login/{await house.desk.access.make_login_link()}"
+    path = f"/login/{await house.desk.operators.make_login_link()}"
     house.clock.advance(15 * 60 - 1)
     await page(visitor, path)
     house.clock.advance(1)
@@ -96,7 +99,7 @@ async def test_a_made_up_link_logs_nobody_in(visitor: Client) -> None:
 
 
 async def test_another_sites_page_logs_nobody_in(house: House, visitor: Client) -> None:
-    path = f"/login/{await house.desk.access.make_login_link()}"
+    path = f"/login/{await house.desk.operators.make_login_link()}"
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
         assert (await visitor.send("POST", path, headers=headers)).status_code == 403
     bare = Client(visitor.http, {})
