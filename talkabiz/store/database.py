@@ -41,7 +41,7 @@ async def open_database(url: str) -> None:
     """
     if get_current_context():
         raise RuntimeError("A database is open already.")
-    path = _parse(url)
+    path = parse_url(url)
     context = TortoiseContext()
     with _opening(path), context:  # for this task, while it is being made; the global fallback is for all, and stays
         try:
@@ -67,7 +67,7 @@ async def migrate(url: str) -> list[str]:
     Raises:
         StoreError: it can't be opened or written, or a newer version of the program made it.
     """
-    path = _parse(url)
+    path = parse_url(url)
     # With foreign keys on, SQLite empties the rows that point at a table when a step replaces that table.
     config = _config(path, foreign_keys="OFF", busy_timeout=MIGRATION_BUSY_SECONDS * 1000)
     context = TortoiseContext()
@@ -145,7 +145,7 @@ def _config(path: Path, **pragmas: Any) -> dict[str, Any]:
     return {"connections": {CONNECTION: client}, "apps": APPS}
 
 
-def _parse(url: str) -> Path:
+def parse_url(url: str) -> Path:
     path = url.removeprefix(SCHEME)
     if path in {url, "", ":memory:"}:
         raise StoreError(

@@ -1,0 +1,195 @@
+"""`talkabiz link`: the live QR and the state in the terminal, over the same Socket.IO as the browser."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from talkabiz.cli.kliens import no_klien
+from talkabiz.cli.options import AsJson, KlienId
+from talkabiz.cli.printing import EXIT_NO_SERVER, EXIT_USAGE, Failed, complain, say, say_json
+from talkabiz.cli.running import read_settings
+from talkabiz.domain.errors import NotFound, Unauthorized
+
+ANSWER_SECONDS = 10.0
+GONE_SECONDS = 30.0
+"""How long a server that has gone away is waited for: it may only be restarting."""
+RETRY_SECONDS = 1.0
+NEXT_ROUND_SECONDS = 5.0
+"""If a round of codes is followed by another, then at once. The rest is for a scan in the last moment."""
+
+Snapshot = dict[str, Any]
+
+
+class _Gone(Exception):
+    """The server is, or the way to it. It may come back."""
+
+
+def link(
+    klien_id: KlienId,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="The server [default: http://HOST:PORT].")] = None,
+    key: Annotated[str | None, typer.Option(metavar="KEY", help="An API key [default: TALKABIZ_API_KEY].")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Link a klien: the live QR and the state, in this terminal. Ends when connected.
+
+    With --json, one snapshot a line.
+    """
+    settings = read_settings()
+    token, address = key or settings.api_key, url or settings.public_url(settings.port)
+    if not token:
+        raise Failed("no_key", *_KEY_IS_NEEDED, EXIT_USAGE)
+    if urlsplit(address).scheme not in {"http", "https"} or not urlsplit(address).hostname:
+        raise Failed("invalid_url", f"Bukan alamat server: {address}", f"Not a server's address: {address}", EXIT_USAGE)
+    asyncio.run(_Follower(klien_id, address, token, as_json=as_json).follow())
+
+
+_KEY_IS_NEEDED = (
+    "Kunci API diperlukan: --key tkb_… atau TALKABIZ_API_KEY.",
+    "A key is needed: --key tkb_… or TALKABIZ_API_KEY.",
+)
+
+
+class _Follower:
+    """Follows one klien until it is connected. Whatever else it comes to is raised as Failed."""
+
+    def __init__(self, klien_id: int, url: str, token: str, *, as_json: bool) -> None:
+        self._klien_id = klien_id
+        self._url = url
+        self._token = token
+        self._as_json = as_json
+        self._seq = 0
+        """Of the last snapshot shown: an older one may still be on its way."""
+
+    async def follow(self) -> None:
+        gone_at: float | None = None
+        was_there = False
+        while True:
+            try:
+                async with self._connected() as (client, told):
+                    gone_at, was_there = None, True
+                    return await self._follow(client, told)
+            except _Gone:
+                if gone_at is None:
+                    gone_at = time.monotonic()
+                    if was_there:
+                        complain("The server is gone. Waiting for it to come back …")
+                if not was_there or time.monotonic() - gone_at > GONE_SECONDS:
+                    raise _no_server(self._url) from None
+            await asyncio.sleep(RETRY_SECONDS)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[tuple[Any, asyncio.Queue[Snapshot | None]]]:
+        """A client of the server, and what the server tells it; None: the connection has ended."""
+        import socketio
+
+        told: asyncio.Queue[Snapshot | None] = asyncio.Queue()
+        reasons: list[object] = []  # the exception itself only says that there was one
+        client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        client.on("*", lambda _event, data=None: told.put_nowait(data) if isinstance(data, dict) else None)
+        client.on("connect_error", reasons.append)
+        client.on("disconnect", lambda *_: told.put_nowait(None))
+        try:
+            auth = {"token": self._token}
+            await client.connect(self._url, auth=auth, transports=["websocket"], wait_timeout=ANSWER_SECONDS)
+        except socketio.exceptions.ConnectionError:
+            await _close_session(client)
+            if any(isinstance(reason, dict) and reason.get("message") == Unauthorized.code for reason in reasons):
+                raise _refused() from None
+            raise _Gone from None
+        try:
+            yield client, told
+        except socketio.exceptions.SocketIOError:
+            raise _Gone from None
+        finally:
+            await client.disconnect()
+            await _close_session(client)
+
+    async def _follow(self, client: Any, told: asyncio.Queue[Snapshot | None]) -> None:
+        await self._ask(client, "subscribe")
+        snapshot = await self._ask(client, "start")
+        while not self._is_over(snapshot):
+            snapshot = await self._next(told, None if snapshot["status"] != "expired" else NEXT_ROUND_SECONDS)
+
+    async def _ask(self, client: Any, command: str) -> Snapshot:
+        answer: dict[str, Any] = await client.call(command, {"klien_id": self._klien_id}, timeout=ANSWER_SECONDS)
+        if error := answer.get("error"):
+            message = error["message"]
+            raise no_klien(self._klien_id) if error["code"] == NotFound.code else Failed(error["code"], **message)
+        return answer
+
+    async def _next(self, told: asyncio.Queue[Snapshot | None], seconds: float | None) -> Snapshot:
+        """The next snapshot of this klien that isn't older than the last."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (data := await told.get()) is not None:
+                    if data.get("klien_id") == self._klien_id and "status" in data and data["seq"] >= self._seq:
+                        return data
+        except TimeoutError:
+            raise _not_scanned() from None
+        raise _Gone
+
+    def _is_over(self, snapshot: Snapshot) -> bool:
+        """Shows it, too."""
+        status = snapshot["status"]
+        self._seq = snapshot["seq"]
+        has_failed = status == "disconnected" or (status == "error" and not snapshot["retry_at"])
+        if self._as_json:
+            say_json(snapshot)
+        elif not has_failed:
+            _draw(snapshot)
+        if has_failed:
+            raise Failed(snapshot["reason"] or status, **snapshot["message"])
+        return bool(status == "connected")
+
+
+async def _close_session(client: Any) -> None:
+    """The client leaves it open when it couldn't connect."""
+    if session := client.eio.http:
+        await session.close()
+
+
+def _draw(snapshot: Snapshot) -> None:
+    qr = snapshot["qr"]
+    if qr:
+        from qrcode.main import QRCode
+
+        if sys.stdout.isatty():
+            print("\x1b[2J\x1b[H", end="")
+        code = QRCode(border=2)
+        code.add_data(qr["code"])
+        code.print_ascii(out=sys.stdout, invert=True)
+        print(f"QR {qr['n']}/{qr['of']}, until {qr['expires_at']}")
+    say(f"{snapshot['status']}: {snapshot['message']['en']}")
+
+
+def _no_server(url: str) -> Failed:
+    return Failed(
+        "no_server",
+        f"Tidak ada server yang menjawab di {url}. Jalankan: talkabiz serve",
+        f"No server answers at {url}. Start one: talkabiz serve",
+        EXIT_NO_SERVER,
+    )
+
+
+def _refused() -> Failed:
+    return Failed(
+        Unauthorized.code,
+        "Server tidak menerima kunci ini. Buat yang baru: talkabiz key create",
+        "The server doesn't accept this key. Make another: talkabiz key create",
+    )
+
+
+def _not_scanned() -> Failed:
+    return Failed(
+        "qr_timeout",
+        "Kode tidak dipindai pada waktunya. Jalankan perintah ini lagi untuk kode baru.",
+        "No code was scanned in time. Run the command again for new ones.",
+    )
