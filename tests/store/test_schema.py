@@ -49,7 +49,7 @@ async def test_it_can_be_done_while_the_database_is_open_and_keeps_what_is_in_it
 
 async def test_no_migration_is_missing_for_the_models(url: str) -> None:
     with TortoiseContext() as context:
-        await context.init(config=store._config(store._parse(url)), init_connections=False)
+        await context.init(config=store._config(store.parse_url(url)), init_connections=False)
         assert context.apps
         changes = await MigrationAutodetector(context.apps, store.APPS).changes()
     assert [change.operations for change in changes] == []
