@@ -10,8 +10,9 @@ from quart import Quart
 from quart_schema import QuartSchema
 
 from talkabiz.services.desk import Desk
-from talkabiz.web import errors, headers, health, kliens, metrics, older, pages, sessions
+from talkabiz.web import access, docs, errors, headers, health, kliens, metrics, older, pages, sessions
 from talkabiz.web.auth import Site
+from talkabiz.web.openapi import Document
 from talkabiz.web.reading import JsonRequest
 from talkabiz.web.uncompressed import leave_sockets_uncompressed
 
@@ -38,13 +39,20 @@ def create_app(
     leave_sockets_uncompressed()
     app = _Application("talkabiz", static_folder=str(static_dir), template_folder=str(templates_dir))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    app.json.sort_keys = False  # type: ignore[attr-defined] # of the default provider
-    app.json.ensure_ascii = False  # type: ignore[attr-defined] # as above
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["site"] = Site(base_url=base_url, language=language, sandbox=sandbox)
     # Strict models are ours, and so is the answer to what doesn't fit them; its pages would come from a CDN.
-    QuartSchema(app, openapi_path=None, redoc_ui_path=None, scalar_ui_path=None, swagger_ui_path=None)
-    for room in (health, metrics, older, kliens, sessions, pages):
+    QuartSchema(
+        app,
+        openapi_path=None,
+        redoc_ui_path=None,
+        scalar_ui_path=None,
+        swagger_ui_path=None,
+        openapi_provider_class=Document,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined] # of the provider that QuartSchema put there
+    app.json.ensure_ascii = False  # type: ignore[attr-defined] # as above
+    for room in (health, metrics, older, kliens, sessions, access, docs, pages):
         app.register_blueprint(room.blueprint)
     headers.add_to(app)
     errors.add_to(app)

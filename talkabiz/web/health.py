@@ -5,15 +5,21 @@ from __future__ import annotations
 from quart import Blueprint
 
 from talkabiz.domain.errors import Starting
+from talkabiz.web import schemas
 from talkabiz.web.auth import desk
+from talkabiz.web.documented import documented
 from talkabiz.web.shapes import Json
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
 
 
 @blueprint.get("")
+@documented("Health", {200: schemas.Health, 503: schemas.Health}, refusals={"starting"}, is_public=True)
 async def get_health() -> tuple[Json, int]:
-    """503 when the database or the engine is down. `sessions` counts those that there are, by status beside it."""
+    """Tell how the server is.
+
+    503 when the database or the engine is down. `sessions` counts those that there are, by status beside it.
+    """
     report = await desk().health.report()
     body = {
         "status": "ok" if report.ok else "down",
@@ -29,14 +35,19 @@ async def get_health() -> tuple[Json, int]:
 
 
 @blueprint.get("/live")
+@documented("Health", {200: schemas.Alive}, is_public=True)
 async def get_live() -> Json:
-    """The process answers. Nothing is looked at: a database that is down is no reason to kill it."""
+    """Tell that the process answers.
+
+    Nothing is looked at: a database that is down is no reason to kill it.
+    """
     return {"status": "ok"}
 
 
 @blueprint.get("/ready")
+@documented("Health", {200: schemas.Alive}, refusals={"starting"}, is_public=True)
 async def get_ready() -> tuple[Json, int]:
-    """Requests may be sent here."""
+    """Tell whether requests may be sent here."""
     report = await desk().health.report()
     if not report.ok:
         raise Starting(retry_after=1)

@@ -8,9 +8,16 @@ from quart_schema import validate_request
 from talkabiz.domain.access import Scope
 from talkabiz.domain.errors import InvalidInput, Sentence
 from talkabiz.domain.ids import parse_path_id, parse_session_id
-from talkabiz.web.auth import allow, desk, remember_principal
+from talkabiz.web import schemas
+from talkabiz.web.auth import allow, caller, desk, remember_principal
+from talkabiz.web.documented import documented
 from talkabiz.web.reading import KlienChoice, SessionStart, check_query, chosen_klien
 from talkabiz.web.shapes import Json, as_connect, as_session_start, as_status, started_status, with_image
+
+ROOM = "Older paths"
+LOOKS = (Scope.READ, Scope.SESSION)
+MOVES = (Scope.SESSION,)
+START_REFUSALS = {"not_found", "too_many_starts", "unreachable", "qr_request_timeout"}
 
 blueprint = Blueprint("older", __name__)
 blueprint.before_request(remember_principal)
@@ -18,25 +25,39 @@ blueprint.before_request(remember_principal)
 
 @blueprint.post("/whatsapp/connect")
 @blueprint.post("/wa/connect")
+@documented(
+    ROOM,
+    {200: schemas.Connecting, 202: schemas.Connecting},
+    refusals=START_REFUSALS,
+    query=schemas.KlienQuery,
+    scopes=MOVES,
+    example={"klien_id": 1},
+)
 @validate_request(KlienChoice)
 async def connect(data: KlienChoice) -> tuple[Json, int]:
+    """Link, and wait for the first QR.
+
+    At most 10 seconds. 202 if its turn to start hasn't come by then.
+    """
     klien_id = allow(chosen_klien(data.klien_id), Scope.SESSION)
-    snapshot = await with_image(await desk().sessions.start_and_wait(klien_id))
+    snapshot = await with_image(await desk().sessions.start_and_wait(klien_id, caller=caller()))
     return as_connect(snapshot), started_status(snapshot)
 
 
 @blueprint.get("/whatsapp/status")
 @blueprint.get("/wa/status")
+@documented(ROOM, {200: schemas.StoredStatus}, refusals={"not_found"}, query=schemas.KlienQuery, scopes=LOOKS)
 async def get_status() -> Json:
-    """From the database."""
+    """Show the session from the database."""
     klien_id = allow(chosen_klien(), Scope.READ, Scope.SESSION)
     return as_status(await desk().sessions.stored(klien_id))
 
 
 @blueprint.get("/whatsapp/session-status")
 @blueprint.get("/wa/session-status")
+@documented(ROOM, {200: schemas.LiveStatus}, refusals={"not_found"}, query=schemas.KlienQuery, scopes=LOOKS)
 async def get_session_status() -> Json:
-    """From the running gateway."""
+    """Show the session from the running gateway."""
     klien_id = allow(chosen_klien(), Scope.READ, Scope.SESSION)
     return as_status(await with_image(await desk().sessions.live(klien_id)))
 
@@ -44,33 +65,62 @@ async def get_session_status() -> Json:
 @blueprint.post("/whatsapp/disconnect")
 @blueprint.post("/wa/disconnect")
 @blueprint.post("/api/session/logout")
+@documented(
+    ROOM,
+    {200: schemas.LastSnapshot},
+    refusals={"not_found"},
+    query=schemas.KlienQuery,
+    scopes=MOVES,
+    example={"klien_id": 1},
+)
 @validate_request(KlienChoice)
 async def disconnect(data: KlienChoice) -> Json:
+    """Log out, and delete the device."""
     klien_id = allow(chosen_klien(data.klien_id), Scope.SESSION)
-    return await with_image(await desk().sessions.disconnect(klien_id))
+    return await with_image(await desk().sessions.disconnect(klien_id, caller=caller()))
 
 
 @blueprint.post("/api/session/start")
+@documented(
+    ROOM,
+    {200: schemas.SessionStarted, 202: schemas.SessionStarted},
+    refusals=START_REFUSALS,
+    query=schemas.KlienQuery,
+    scopes=MOVES,
+    example={"klien_id": 1, "session_id": "shop-7"},
+)
 @validate_request(SessionStart)
 async def start(data: SessionStart) -> tuple[Json, int]:
+    """Link under a name of one's own, and wait for the first QR."""
     klien_id = allow(chosen_klien(data.klien_id), Scope.SESSION)
     session_id = parse_session_id(data.session_id) if data.session_id is not None else None
     if data.webhook_url is not None:
         told = Sentence("webhook_url belum didukung di sini.", "webhook_url is not supported here yet.")
         raise InvalidInput(told, fields={"webhook_url": told.en})
-    snapshot = await with_image(await desk().sessions.start_and_wait(klien_id, session_id))
+    snapshot = await with_image(await desk().sessions.start_and_wait(klien_id, session_id, caller=caller()))
     return as_session_start(snapshot), started_status(snapshot)
 
 
 @blueprint.get("/api/session/status/<klien_id>")
+@documented(ROOM, {200: schemas.Snapshot}, scopes=LOOKS)
 async def get_session(klien_id: str) -> Json:
+    """Show the session."""
     check_query()
     allowed = allow(parse_path_id(klien_id), Scope.READ, Scope.SESSION)
     return await with_image(await desk().sessions.live(allowed))
 
 
 @blueprint.post("/api/session/stop")
+@documented(
+    ROOM,
+    {200: schemas.Snapshot},
+    refusals={"not_found"},
+    query=schemas.KlienQuery,
+    scopes=MOVES,
+    example={"klien_id": 1},
+)
 @validate_request(KlienChoice)
 async def stop(data: KlienChoice) -> Json:
+    """Stop, and keep the device."""
     klien_id = allow(chosen_klien(data.klien_id), Scope.SESSION)
-    return await with_image(await desk().sessions.stop(klien_id))
+    return await with_image(await desk().sessions.stop(klien_id, caller=caller()))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
 from quart import Request, request
 
 from talkabiz.domain.errors import InvalidInput, InvalidJson, Sentence
 from talkabiz.domain.ids import LARGEST_ID, parse_path_id
+from talkabiz.services.access import LINK_MINUTES, LONGEST_LINK_MINUTES
 from talkabiz.web.auth import principal
 
 LONGEST_WAIT_SECONDS = 60
@@ -55,6 +56,20 @@ class SessionStart(KlienChoice):
 
 class KlienFields(Body):
     nama: str
+
+
+class KeyFields(Body):
+    """`expires_at`: RFC 3339; null: never. `scopes`: all, unless given."""
+
+    kind: Literal["admin", "klien"]
+    klien_id: KlienId | None = None
+    scopes: list[Literal["session", "message", "webhook", "read"]] | None = None
+    label: str = ""
+    expires_at: str | None = None
+
+
+class LinkTokenFields(Body):
+    minutes: Annotated[int, Field(ge=1, le=LONGEST_LINK_MINUTES)] = LINK_MINUTES
 
 
 class StartOptions(Body):

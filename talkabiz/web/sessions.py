@@ -8,41 +8,69 @@ from quart_schema import validate_request
 from talkabiz.domain.access import Scope
 from talkabiz.domain.errors import NoQr
 from talkabiz.domain.ids import parse_path_id, parse_session_id
-from talkabiz.web.auth import allow, desk, remember_principal
+from talkabiz.web import schemas
+from talkabiz.web.auth import allow, caller, desk, remember_principal
+from talkabiz.web.documented import documented
 from talkabiz.web.reading import Body, StartOptions, check_query, query_count
 from talkabiz.web.shapes import Json, started_status, with_image
 
 PAGE = 100
 LARGEST_PAGE = 500
+LOOKS = (Scope.READ, Scope.SESSION)
+MOVES = (Scope.SESSION,)
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/api/v1/kliens/<klien_id>")
 blueprint.before_request(remember_principal)
 
 
 @blueprint.post("/session")
+@documented(
+    "Sessions",
+    {200: schemas.Snapshot, 202: schemas.Snapshot},
+    refusals={"too_many_starts", "unreachable", "qr_request_timeout"},
+    scopes=MOVES,
+    example={"wait": 10},
+)
 @validate_request(StartOptions)
 async def post_session(klien_id: str, data: StartOptions) -> tuple[Json, int]:
-    """Link, or bring a stored device back."""
+    """Link, or bring a stored device back.
+
+    With `wait`, the answer comes once the first QR is there, or whatever else comes of it. 202 while that is still to
+    come.
+    """
     allowed = allow(parse_path_id(klien_id), Scope.SESSION)
     session_id = parse_session_id(data.session_id) if data.session_id is not None else None
     sessions = desk().sessions
     if data.wait:
-        snapshot = await sessions.start_and_wait(allowed, session_id, data.wait)
+        snapshot = await sessions.start_and_wait(allowed, session_id, data.wait, caller=caller())
     else:
-        snapshot = await sessions.start(allowed, session_id)
+        snapshot = await sessions.start(allowed, session_id, caller=caller())
     return await with_image(snapshot), started_status(snapshot)
 
 
 @blueprint.get("/session")
+@documented("Sessions", {200: schemas.Snapshot}, scopes=LOOKS)
 async def get_session(klien_id: str) -> Json:
+    """Show the session."""
     check_query()
     allowed = allow(parse_path_id(klien_id), Scope.READ, Scope.SESSION)
     return await with_image(await desk().sessions.live(allowed))
 
 
 @blueprint.get("/session/qr")
+@documented(
+    "Sessions",
+    {200: schemas.Qr},
+    refusals={"no_qr", "not_acceptable"},
+    scopes=LOOKS,
+    forms={200: ("image/png", "image/svg+xml", "text/plain")},
+    headers={200: {"Vary": "Accept"}},
+)
 async def get_qr(klien_id: str) -> Response:
-    """The code on show, in the form that Accept asks for; a PNG if it doesn't care."""
+    """Show the QR.
+
+    The code on show, in the form that Accept asks for; a PNG if it doesn't care.
+    """
     check_query()
     allowed = allow(parse_path_id(klien_id), Scope.READ, Scope.SESSION)
     forms = ["image/png", "image/svg+xml", "text/plain", "application/json"]
@@ -60,33 +88,47 @@ async def get_qr(klien_id: str) -> Response:
 
 
 @blueprint.post("/session/stop")
+@documented("Sessions", {200: schemas.Snapshot}, scopes=MOVES)
 @validate_request(Body)
 async def stop_session(klien_id: str, data: Body) -> Json:
-    """Run no longer; the device is kept."""
+    """Stop, and keep the device.
+
+    The phone stays linked; starting again needs no scan.
+    """
     del data
     allowed = allow(parse_path_id(klien_id), Scope.SESSION)
-    return await with_image(await desk().sessions.stop(allowed))
+    return await with_image(await desk().sessions.stop(allowed, caller=caller()))
 
 
 @blueprint.post("/session/restart")
+@documented("Sessions", {200: schemas.Snapshot, 202: schemas.Snapshot}, refusals={"too_many_starts"}, scopes=MOVES)
 @validate_request(Body)
 async def restart_session(klien_id: str, data: Body) -> tuple[Json, int]:
+    """Stop and start again."""
     del data
     allowed = allow(parse_path_id(klien_id), Scope.SESSION)
-    snapshot = await desk().sessions.restart(allowed)
+    snapshot = await desk().sessions.restart(allowed, caller=caller())
     return await with_image(snapshot), started_status(snapshot)
 
 
 @blueprint.delete("/session")
+@documented("Sessions", {200: schemas.LastSnapshot}, scopes=MOVES)
 async def delete_session(klien_id: str) -> Json:
-    """Log out on WhatsApp, delete the device."""
+    """Log out.
+
+    On WhatsApp too, and deletes the device.
+    """
     allowed = allow(parse_path_id(klien_id), Scope.SESSION)
-    return await with_image(await desk().sessions.disconnect(allowed))
+    return await with_image(await desk().sessions.disconnect(allowed, caller=caller()))
 
 
 @blueprint.get("/events")
+@documented("Events", {200: schemas.EventPage}, query=schemas.EventQuery, scopes=LOOKS)
 async def get_events(klien_id: str) -> Json:
-    """The journal after `since`, oldest first."""
+    """Read the journal.
+
+    What happened after `since`, oldest first. A QR or a code is never in it.
+    """
     check_query("since", "limit")
     allowed = allow(parse_path_id(klien_id), Scope.READ, Scope.SESSION)
     await desk().kliens.get(allowed)

@@ -6,7 +6,9 @@ import base64
 from datetime import datetime
 from typing import Any
 
+from talkabiz.domain.klien import iso
 from talkabiz.domain.states import Status
+from talkabiz.services.access import KeyRow, LinkToken
 from talkabiz.web.auth import desk
 
 Json = dict[str, Any]
@@ -54,6 +56,25 @@ def as_status(snapshot: Json) -> Json:
         "phone_number": snapshot["me"]["phone"] if snapshot["me"] else None,
         **snapshot,
     }
+
+
+def as_key(row: KeyRow) -> Json:
+    """All of a key but the key."""
+    return {
+        "id": row.id,
+        "kind": row.kind.value,
+        "klien_id": row.klien_id,
+        "scopes": sorted(scope.value for scope in row.scopes),
+        "label": row.label,
+        "created_at": iso(row.created_at),
+        "expires_at": iso(row.expires_at) if row.expires_at else None,
+        "last_used_at": iso(row.last_used_at) if row.last_used_at else None,
+        "revoked_at": iso(row.revoked_at) if row.revoked_at else None,
+    }
+
+
+def as_link_token(link: LinkToken, base_url: str) -> Json:
+    return {"url": f"{base_url}/link/{link.token}", "token": link.token, "expires_at": iso(link.expires_at)}
 
 
 def _image(snapshot: Json) -> str | None:
