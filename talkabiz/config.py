@@ -67,7 +67,8 @@ class Settings(BaseSettings):
         Quota(10, 3600), description="New linking attempts from one address: a count and a time, or off."
     )
     login_limit: Limit = Field(
-        Quota(10, 900), description="Tries to log in from one address or under one name: a count and a time, or off."
+        Quota(10, 900),
+        description="Tries to log in from one address, ten times as many for one name: a count and a time, or off.",
     )
     request_limit: Limit = Field(
         Quota(600, 60), description="Requests with one credential: a count and a time, or off."
