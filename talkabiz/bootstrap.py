@@ -56,7 +56,8 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce, parent
     from hypercorn.asyncio import serve as serve_asgi
     from hypercorn.config import Config
 
-    log.configure(settings.log_format, settings.log_level, is_terminal=parent.is_terminal)
+    log.configure(settings.log_format, settings.log_level, is_terminal=parent.is_terminal, secrets=[settings.api_key])
+    log.catch_the_rest()
     parent.tell({"log_format": settings.log_format, "max_memory": settings.max_memory})
     listener = listen(settings.host, settings.port, parent)
     port: int = listener.getsockname()[1]
@@ -90,7 +91,8 @@ def create_app(settings: Settings | None = None) -> ASGIFramework:
     stops in its lifespan; a start that fails says why through the server's own log.
     """
     chosen = settings or read_or_exit()
-    log.configure(chosen.log_format, chosen.log_level)
+    log.configure(chosen.log_format, chosen.log_level, secrets=[chosen.api_key])
+    log.catch_the_rest()
     rooms = _rooms()
 
     @asynccontextmanager

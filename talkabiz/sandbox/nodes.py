@@ -10,6 +10,8 @@ USER_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
 
 SHOWN_CHILDREN = 10
+_NAMES = frozenset(("display_name", "name", "notify", "verified_name"))
+"""Attributes with a person's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ class Node:
         return value if isinstance(value, Jid) else None
 
     def __str__(self) -> str:
-        """One line for the log: contents by their length, since they hold keys and messages."""
-        attrs = "".join(f' {name}="{value}"' for name, value in self.attrs.items())
+        """One line for the log: contents by their length, since they hold keys and messages; nobody's name."""
+        attrs = "".join(f' {name}="{"…" if name in _NAMES else value}"' for name, value in self.attrs.items())
         if isinstance(self.content, tuple):
             more = len(self.content) - SHOWN_CHILDREN
             children = "".join(map(str, self.content[:SHOWN_CHILDREN])) + (f"... {more} more" if more > 0 else "")
