@@ -42,9 +42,14 @@ def examine() -> list[Check]:
     """In the order in which an operator would look."""
     settings, first = read_settings()
     looks = _of_the_installation(settings) + (_of_the_settings(settings) if settings else [])
+    return [first, *carry_out(looks)]
+
+
+def carry_out(looks: Sequence[Look]) -> list[Check]:
+    """All at once. What they found, in their order."""
     began = time.monotonic()
     waits = [begin(look.work) for look in looks]
-    found = [first]
+    found: list[Check] = []
     for look, wait in zip(looks, waits, strict=True):
         try:
             found += wait(look.seconds - (time.monotonic() - began))
