@@ -10,6 +10,7 @@ TalkabizError
 ├── IllegalState        illegal_state        the session's state doesn't allow it
 ├── TooLarge            too_large            the body is larger than allowed
 ├── TooManyStarts       too_many_starts      START_LIMIT is used up for now
+├── RateLimited         rate_limited         this credential, or this address, asks too often
 ├── Unreachable         unreachable          no route to WhatsApp
 ├── Starting            starting             the server isn't ready yet
 ├── QrRequestTimeout    qr_request_timeout   WhatsApp gave no QR in time

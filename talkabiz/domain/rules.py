@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from talkabiz.domain import inputs as i
-from talkabiz.domain.backoff import delay_seconds
+from talkabiz.domain.changes import UNTRIED, at_rest, begin_round, close, log_in, to, try_later, unlinked
 from talkabiz.domain.pairing import Round
 from talkabiz.domain.states import INTERRUPTED, Moment, Reason, Session, Status, Step
 
@@ -16,50 +16,6 @@ Rule = Callable[[Session, Any, Moment], Step]
 
 BAN_OF_UNKNOWN_LENGTH_SECONDS = 3600.0
 """WhatsApp didn't say when a temporary ban ends; asking again sooner could lengthen it."""
-
-# --- how a session changes --------------------------------------------------------------------------------------------
-
-
-def _to(s: Session, m: Moment, status: Status, reason: Reason | None = None, **changes: Any) -> Session:
-    """The session in a status. Reason, detail and retry_at are those of the new status or none."""
-    since = s.since if status is s.status else m.now
-    return replace(s, status=status, since=since, **{"reason": reason, "detail": None, "retry_at": None, **changes})
-
-
-def _at_rest(s: Session, m: Moment, status: Status, reason: Reason | None = None, **changes: Any) -> Session:
-    """The session in a status in which no run of the library counts any more."""
-    rest = {"attempt": None, "entered_at": None, "ahead": None, "lost_since": None, "degraded_since": None}
-    return _to(s, m, status, reason, **{**rest, "restarted": False, "round": None, **changes})
-
-
-def _unlinked(s: Session, m: Moment, reason: Reason) -> Session:
-    return _at_rest(s, m, Status.DISCONNECTED, reason, device=None, me=None, tries=0, replaced_at=None)
-
-
-def _close(s: Session) -> tuple[i.Effect, ...]:
-    return (i.CloseAttempt(s.attempt),) if s.attempt else ()
-
-
-def _begin_round(s: Session, x: i.Input, m: Moment, number: int) -> Step:
-    after = _at_rest(s, m, Status.QR_REQUESTED, me=None, attempt=x.attempt, round=Round(number))
-    return Step(after, (i.StartPairing(x.attempt),))
-
-
-def _log_in(s: Session, x: i.Input, m: Moment, status: Status, reason: Reason | None, **changes: Any) -> Step:
-    """Start the stored device, in a new run."""
-    if s.device is None:
-        return Step(s)
-    after = _at_rest(s, m, status, reason, attempt=x.attempt, **changes)
-    return Step(after, (*_close(s), i.StartSession(x.attempt, s.device)))
-
-
-def _try_later(s: Session, m: Moment, status: Status, reason: Reason, **changes: Any) -> Step:
-    """End the run and come back to it by itself, if there is a device to come back to."""
-    tries = s.tries + 1
-    shortest, longest = m.limits.retry_shortest_seconds, m.limits.retry_longest_seconds
-    retry_at = m.after(delay_seconds(tries, m.chance, shortest=shortest, longest=longest)) if s.device else None
-    return Step(_at_rest(s, m, status, reason, tries=tries, **{"retry_at": retry_at, **changes}), _close(s))
-
 
 # --- wishes -----------------------------------------------------------------------------------------------------------
 
@@ -72,15 +28,15 @@ def keep(s: Session, x: i.Input, m: Moment) -> Step:
 
 def connect(s: Session, x: i.ConnectAsked | i.RefreshAsked, m: Moment) -> Step:
     if s.device:
-        return _log_in(s, x, m, Status.RECONNECTING, Reason.RESTORING, tries=0)
-    return _begin_round(s, x, m, 1)
+        return log_in(s, x, m, Status.RECONNECTING, Reason.RESTORING, **UNTRIED)
+    return begin_round(s, x, m, 1)
 
 
 def refresh(s: Session, x: i.RefreshAsked, m: Moment) -> Step:
     if not x.by_program:
         return connect(s, x, m)
     past = s.round or (Round(1) if s.is_cut_short(m) else None)
-    return _begin_round(s, x, m, past.number + 1) if past and past.may_be_followed(m.limits) else Step(s)
+    return begin_round(s, x, m, past.number + 1) if past and past.may_be_followed(m.limits) else Step(s)
 
 
 def refresh_by_hand(s: Session, x: i.RefreshAsked, m: Moment) -> Step:
@@ -89,18 +45,18 @@ def refresh_by_hand(s: Session, x: i.RefreshAsked, m: Moment) -> Step:
 
 def stop(s: Session, x: i.StopAsked, m: Moment) -> Step:
     del x
-    return Step(_at_rest(s, m, Status.DISCONNECTED, Reason.STOPPED, tries=0), _close(s))
+    return Step(at_rest(s, m, Status.DISCONNECTED, Reason.STOPPED, **UNTRIED), close(s))
 
 
 def stop_stored(s: Session, x: i.StopAsked, m: Moment) -> Step:
     del x
-    return Step(_to(s, m, Status.DISCONNECTED, Reason.STOPPED) if s.device else s)
+    return Step(to(s, m, Status.DISCONNECTED, Reason.STOPPED) if s.device else s)
 
 
 def disconnect(s: Session, x: i.DisconnectAsked, m: Moment) -> Step:
     del x
-    effects = (i.LogOut(s.attempt, s.device),) if s.device else _close(s)
-    return Step(_unlinked(s, m, Reason.BY_USER), effects)
+    effects = (i.LogOut(s.attempt, s.device),) if s.device else close(s)
+    return Step(unlinked(s, m, Reason.BY_USER), effects)
 
 
 def disconnect_stored(s: Session, x: i.DisconnectAsked, m: Moment) -> Step:
@@ -111,14 +67,14 @@ def lose_holder(s: Session, x: i.HolderGone, m: Moment) -> Step:
     """The link is gone with its process; the device isn't, and comes back without a QR."""
     del x
     if s.device:
-        return Step(_at_rest(s, m, Status.RECONNECTING, Reason.RESTORING))
-    return Step(_at_rest(s, m, Status.EXPIRED, Reason.QR_TIMEOUT, detail=INTERRUPTED))
+        return Step(at_rest(s, m, Status.RECONNECTING, Reason.RESTORING))
+    return Step(at_rest(s, m, Status.EXPIRED, Reason.QR_TIMEOUT, detail=INTERRUPTED))
 
 
 def adopt_found(s: Session, x: i.DeviceFound, m: Moment) -> Step:
     if s.device:
         return reject_found(s, x, m)
-    return Step(_at_rest(s, m, Status.RECONNECTING, Reason.RESTORING, device=x.device, me=x.me, tries=0), _close(s))
+    return Step(at_rest(s, m, Status.RECONNECTING, Reason.RESTORING, device=x.device, me=x.me, **UNTRIED), close(s))
 
 
 def reject_found(s: Session, x: i.DeviceFound, m: Moment) -> Step:
@@ -143,26 +99,34 @@ def enter(s: Session, x: i.StartEntered, m: Moment) -> Step:
 
 def show_code(s: Session, x: i.CodeIssued, m: Moment) -> Step:
     shown = (s.round or Round(1)).show(x.text, m.now, m.limits)
-    return Step(_to(s, m, Status.QR_READY, round=shown))
+    return Step(to(s, m, Status.QR_READY, round=shown))
 
 
 def advise_update(s: Session, x: i.OldPhoneScanned, m: Moment) -> Step:
     del x
-    return Step(_to(s, m, s.status, Reason.UPDATE_WHATSAPP))
+    return Step(to(s, m, s.status, Reason.UPDATE_WHATSAPP))
 
 
 def expire(s: Session, x: i.Input, m: Moment) -> Step:
     """Hide the code. The run isn't closed: it can't be without a leak, and its last code may still be scanned."""
     del x
-    return Step(_at_rest(s, m, Status.EXPIRED, Reason.QR_TIMEOUT, round=s.round and replace(s.round, code=None)))
+    return Step(at_rest(s, m, Status.EXPIRED, Reason.QR_TIMEOUT, round=s.round and replace(s.round, code=None)))
 
 
 def pair(s: Session, x: i.Paired, m: Moment) -> Step:
     if s.device:
         return log_out_newcomer(s, x, m)
-    others = _close(s) if s.attempt != x.attempt else ()
-    paired = _at_rest(
-        s, m, Status.SCANNING, attempt=x.attempt, entered_at=m.now, device=x.attempt, me=x.me, tries=0, replaced_at=None
+    others = close(s) if s.attempt != x.attempt else ()
+    paired = at_rest(
+        s,
+        m,
+        Status.SCANNING,
+        attempt=x.attempt,
+        entered_at=m.now,
+        device=x.attempt,
+        me=x.me,
+        replaced_at=None,
+        **UNTRIED,
     )
     return Step(paired, others)
 
@@ -176,21 +140,21 @@ def log_out_newcomer(s: Session, x: i.Paired | i.AlreadyLinked, m: Moment) -> St
 def refuse_number(s: Session, x: i.AlreadyLinked, m: Moment) -> Step:
     if s.device:
         return log_out_newcomer(s, x, m)
-    others = _close(s) if s.attempt != x.attempt else ()
-    after = _at_rest(s, m, Status.ERROR, Reason.ALREADY_LINKED)
+    others = close(s) if s.attempt != x.attempt else ()
+    after = at_rest(s, m, Status.ERROR, Reason.ALREADY_LINKED)
     return Step(after, (*others, i.LogOut(x.attempt, x.attempt)))
 
 
 def refuse_scanned(s: Session, x: i.AlreadyLinked, m: Moment) -> Step:
     if x.attempt != s.device:
         return log_out_newcomer(s, x, m)
-    after = _at_rest(s, m, Status.ERROR, Reason.ALREADY_LINKED, device=None, me=None)
+    after = at_rest(s, m, Status.ERROR, Reason.ALREADY_LINKED, device=None, me=None)
     return Step(after, (i.LogOut(s.attempt, s.device),))
 
 
 def refuse_pairing(s: Session, x: i.PairingRefused, m: Moment) -> Step:
-    after = _at_rest(s, m, Status.ERROR, Reason(x.cause.value), device=None, me=None)
-    return Step(after, (i.ForgetDevice(s.attempt, s.device),) if s.device else _close(s))
+    after = at_rest(s, m, Status.ERROR, Reason(x.cause.value), device=None, me=None)
+    return Step(after, (i.ForgetDevice(s.attempt, s.device),) if s.device else close(s))
 
 
 def fail(reason: Reason) -> Rule:
@@ -198,7 +162,7 @@ def fail(reason: Reason) -> Rule:
 
     def rule(s: Session, x: i.Input, m: Moment) -> Step:
         detail = x.detail if isinstance(x, i.EngineFailed) and x.detail else None
-        return Step(_at_rest(s, m, Status.ERROR, reason, detail=detail), _close(s))
+        return Step(at_rest(s, m, Status.ERROR, reason, detail=detail), close(s))
 
     return rule
 
@@ -206,8 +170,8 @@ def fail(reason: Reason) -> Rule:
 def stall(s: Session, x: i.ScanStalled, m: Moment) -> Step:
     """Scanned and stored, but not connected: the reconnect after pairing may have failed silently, so once more."""
     if s.restarted:
-        return Step(_at_rest(s, m, Status.ERROR, Reason.PAIR_STALLED), _close(s))
-    return _log_in(s, x, m, Status.SCANNING, None, restarted=True)
+        return Step(at_rest(s, m, Status.ERROR, Reason.PAIR_STALLED), close(s))
+    return log_in(s, x, m, Status.SCANNING, None, restarted=True)
 
 
 # --- facts of the link ------------------------------------------------------------------------------------------------
@@ -215,7 +179,7 @@ def stall(s: Session, x: i.ScanStalled, m: Moment) -> Step:
 
 def come_up(s: Session, x: i.Connected, m: Moment) -> Step:
     entered_at = s.entered_at or m.now
-    return Step(_at_rest(s, m, Status.CONNECTED, attempt=s.attempt, entered_at=entered_at, me=x.me or s.me, tries=0))
+    return Step(at_rest(s, m, Status.CONNECTED, attempt=s.attempt, entered_at=entered_at, me=x.me or s.me, **UNTRIED))
 
 
 def doubt(s: Session, x: i.LinkLost, m: Moment) -> Step:
@@ -225,12 +189,12 @@ def doubt(s: Session, x: i.LinkLost, m: Moment) -> Step:
 
 def degrade(s: Session, x: i.KeepaliveMissed, m: Moment) -> Step:
     del x
-    return Step(_to(s, m, Status.CONNECTED, Reason.DEGRADED, degraded_since=s.degraded_since or m.now))
+    return Step(to(s, m, Status.CONNECTED, Reason.DEGRADED, degraded_since=s.degraded_since or m.now))
 
 
 def recover(s: Session, x: i.KeepaliveRestored, m: Moment) -> Step:
     del x
-    return Step(_to(s, m, Status.CONNECTED, degraded_since=None))
+    return Step(to(s, m, Status.CONNECTED, degraded_since=None))
 
 
 def reconnect(reason: Reason) -> Rule:
@@ -239,24 +203,24 @@ def reconnect(reason: Reason) -> Rule:
     def rule(s: Session, x: i.Input, m: Moment) -> Step:
         detail = x.code if isinstance(x, i.StreamErrored) else None
         heard = {"entered_at": m.now, "ahead": None, "lost_since": None, "degraded_since": None}
-        return Step(_to(s, m, Status.RECONNECTING, reason, detail=detail, **heard))
+        return Step(to(s, m, Status.RECONNECTING, reason, detail=detail, **heard))
 
     return rule
 
 
 def retry_route(s: Session, x: i.NoRoute, m: Moment) -> Step:
     del x
-    return _try_later(s, m, Status.RECONNECTING, Reason.UNREACHABLE)
+    return try_later(s, m, Status.RECONNECTING, Reason.UNREACHABLE)
 
 
 def fail_engine(s: Session, x: i.EngineFailed, m: Moment) -> Step:
     status = Status.ERROR if x.lasting or not s.device else Status.RECONNECTING
-    return _try_later(s, m, status, Reason.ENGINE, detail=x.detail or None)
+    return try_later(s, m, status, Reason.ENGINE, detail=x.detail or None)
 
 
 def log_out(s: Session, x: i.LoggedOut, m: Moment) -> Step:
     effects = (i.ForgetDevice(s.attempt, s.device),) if s.device else ()
-    return Step(_unlinked(s, m, Reason(x.cause.value)), effects)
+    return Step(unlinked(s, m, Reason(x.cause.value)), effects)
 
 
 def replace_elsewhere(s: Session, x: i.Replaced, m: Moment) -> Step:
@@ -265,19 +229,21 @@ def replace_elsewhere(s: Session, x: i.Replaced, m: Moment) -> Step:
     window = timedelta(seconds=m.limits.replaced_window_seconds)
     again = s.replaced_at is not None and m.now - s.replaced_at < window
     retry_at = None if again else m.after(m.limits.replaced_retry_seconds)
-    after = _at_rest(s, m, Status.ERROR, Reason.REPLACED, retry_at=retry_at, replaced_at=m.now)
-    return Step(after, _close(s))
+    after = at_rest(s, m, Status.ERROR, Reason.REPLACED, retry_at=retry_at, replaced_at=m.now)
+    return Step(after, close(s))
 
 
 def ban(s: Session, x: i.Banned, m: Moment) -> Step:
     until = x.until if x.until and x.until > m.now else m.after(BAN_OF_UNKNOWN_LENGTH_SECONDS)
-    after = _at_rest(s, m, Status.ERROR, Reason.TEMPORARY_BAN, retry_at=until, detail=str(x.code) if x.code else None)
-    return Step(after, _close(s))
+    after = at_rest(s, m, Status.ERROR, Reason.TEMPORARY_BAN, retry_at=until, detail=str(x.code) if x.code else None)
+    return Step(after, close(s))
 
 
 def refuse_link(s: Session, x: i.ConnectRefused, m: Moment) -> Step:
-    step = _try_later(s, m, Status.ERROR, Reason.CONNECT_REFUSED, detail=str(x.code) if x.code else None)
-    if step.session.tries > m.limits.refused_tries:
+    """Tried again a few times. Only refusals count: an outage before them says nothing about the next one."""
+    refusals, detail = s.refusals + 1, str(x.code) if x.code else None
+    step = try_later(s, m, Status.ERROR, Reason.CONNECT_REFUSED, refusals=refusals, detail=detail)
+    if refusals > m.limits.refused_tries:
         return replace(step, session=replace(step.session, retry_at=None))
     return step
 
@@ -292,9 +258,9 @@ def only_if(holds: Callable[[Session], object], rule: Rule) -> Rule:
 
 def miss_route(s: Session, x: i.RouteMissed, m: Moment) -> Step:
     del x
-    return Step(_to(s, m, Status.RECONNECTING, Reason.UNREACHABLE))
+    return Step(to(s, m, Status.RECONNECTING, Reason.UNREACHABLE))
 
 
 def retry(s: Session, x: i.RetryDue, m: Moment) -> Step:
     reason = s.reason if s.status is Status.RECONNECTING else Reason.RESTORING
-    return _log_in(s, x, m, Status.RECONNECTING, reason)
+    return log_in(s, x, m, Status.RECONNECTING, reason)

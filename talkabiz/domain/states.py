@@ -80,7 +80,7 @@ class Session:
     """The name of the stored device; None: not linked."""
     me: Me | None = None
     tries: int = 0
-    """Failed tries in a row; the back-off grows with it."""
+    """Failed tries in a row, for whatever reason; the back-off grows with it."""
     replaced_at: datetime | None = None
 
     attempt: str | None = None
@@ -93,6 +93,8 @@ class Session:
     """Connected, but the socket has been gone since then; not told until it is more than a blink."""
     degraded_since: datetime | None = None
     """Connected, but pings have gone unanswered since then."""
+    refusals: int = 0
+    """How many of `tries` WhatsApp refused. A new process begins at none, and so may be refused as often again."""
     restarted: bool = False
     """Scanning: the one restart has been used."""
     round: Round | None = None

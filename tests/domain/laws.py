@@ -41,6 +41,7 @@ def _check_run(s: Session) -> None:
     assert s.status is Status.CONNECTED or s.lost_since is s.degraded_since is None
     assert (s.reason is Reason.DEGRADED) is (s.degraded_since is not None)
     assert s.status is Status.SCANNING or not s.restarted
+    assert s.refusals <= s.tries
 
 
 def _check_round(s: Session) -> None:

@@ -192,6 +192,39 @@ def test_refusals_without_a_name_are_tried_five_times() -> None:
     assert promised == [True] * 5 + [False] * 2
 
 
+def test_an_outage_before_a_refusal_does_not_use_its_tries_up() -> None:
+    session, seconds = CONNECTED, 5.0
+    for _ in range(LIMITS.refused_tries * 4):
+        session = live_through(session, (seconds, i.NoRoute(session.attempt or "")))
+        assert session.retry_at
+        seconds += 600
+        session = live_through(session, (seconds, i.RetryDue(RUN)))
+
+    refused = live_through(session, (seconds, i.ConnectRefused(RUN, 418)))
+    assert (told_of(refused), refused.refusals) == ("error(connect_refused)", 1)
+    assert refused.retry_at
+
+
+def test_an_outage_between_two_refusals_gives_no_tries_back() -> None:
+    session, promised = CONNECTED, []
+    for _ in range(LIMITS.refused_tries + 1):
+        session = live_through(session, (5, i.ConnectRefused(session.attempt or "", 418)))
+        promised.append(session.retry_at is not None)
+        session = live_through(session, (6, i.RetryDue(RUN)), (7, i.NoRoute(RUN)), (8, i.RetryDue(RUN)))
+
+    assert promised == [True] * 5 + [False]
+
+
+@pytest.mark.parametrize("again", [i.Connected(RUN), i.StopAsked("x"), i.DisconnectAsked("x")])
+def test_refusals_are_counted_anew_after_a_link_and_after_a_wish(again: i.Input) -> None:
+    refused = replace(RECONNECTING, tries=7, refusals=5)
+
+    after = live_through(refused, (5, again))
+    assert (after.tries, after.refusals) == (0, 0)
+    by_hand = live_through(replace(SESSIONS["replaced"], refusals=5), (5, i.ConnectAsked(RUN)))
+    assert by_hand.refusals == 0
+
+
 def test_a_replaced_session_is_taken_back_once_in_ten_minutes() -> None:
     taken = live_through(CONNECTED, (0, i.Replaced(RUN)))
     assert next_alarm(taken, LIMITS) == DueAlarm(at(30), i.RetryDue)

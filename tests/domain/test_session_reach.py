@@ -37,7 +37,8 @@ def shape(session: Session) -> tuple[object, ...]:
     times = (s.retry_at, s.replaced_at, s.entered_at, s.lost_since, s.degraded_since)
     rounds = (s.round.number, s.round.code.n > 1 if s.round.code else None) if s.round else None
     known = tuple(time is not None for time in times)
-    return (s.status, s.reason, known, s.restarted, rounds, min(s.tries, 2), s.device is None, s.attempt == s.device)
+    failed = (min(s.tries, 2), min(s.refusals, 2))
+    return (s.status, s.reason, known, s.restarted, rounds, failed, s.device is None, s.attempt == s.device)
 
 
 def explore() -> list[Edge]:
