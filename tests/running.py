@@ -260,7 +260,7 @@ class Watch:
 @asynccontextmanager
 async def serving(home: Path, *arguments: str, **settings: str) -> AsyncIterator[Server]:
     """`talkabiz serve` on a free port, ready to be asked. Its data lie in `home`, and stay there."""
-    settings = {"api_key": API_KEY, "start_limit": "off", **settings}
+    settings = {"api_key": API_KEY, "start_limit": "off", "request_limit": "off", **settings}
     async with talkabiz(home, "serve", "--port", "0", *arguments, **settings) as process:
         await process.read_until(lambda lines: any(line.startswith(("login:", "A new login link")) for line in lines))
         found = (re.match(r"Talkabiz runs at (\S+)", line) for line in process.lines)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from tortoise.expressions import Q
 
 from talkabiz.domain.access import Kind, Scope
 from talkabiz.domain.errors import NotFound
+from talkabiz.domain.klien import iso
 from talkabiz.store import models
 from talkabiz.store.database import transaction
 
@@ -31,6 +33,20 @@ class KeyRow:
 
     def is_valid(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As REST and the command line show it; times in UTC as RFC 3339."""
+        return {
+            "id": self.id,
+            "kind": self.kind.value,
+            "klien_id": self.klien_id,
+            "scopes": sorted(scope.value for scope in self.scopes),
+            "label": self.label,
+            "created_at": iso(self.created_at),
+            "expires_at": iso(self.expires_at) if self.expires_at else None,
+            "last_used_at": iso(self.last_used_at) if self.last_used_at else None,
+            "revoked_at": iso(self.revoked_at) if self.revoked_at else None,
+        }
 
 
 async def add_key(  # noqa: PLR0917 - the columns, in their order

@@ -14,7 +14,7 @@ from talkabiz.web import access_schemas as schemas
 from talkabiz.web.auth import allow, allow_operators, caller, desk, remember_principal, site
 from talkabiz.web.documented import documented
 from talkabiz.web.reading import KeyFields, LinkTokenFields, check_query, query_count
-from talkabiz.web.shapes import Json, as_key, as_link_token
+from talkabiz.web.shapes import Json, as_link_token
 
 PAGE = 100
 LARGEST_PAGE = 500
@@ -41,19 +41,20 @@ async def post_key(data: KeyFields) -> tuple[Json, int, dict[str, str]]:
     Its `token` stands in this answer and nowhere else. A klien key needs `klien_id`; `scopes` are all unless given.
     """
     allow_operators()
-    if (data.kind == Kind.KLIEN) != (data.klien_id is not None):
+    kind = Kind(data.kind)
+    if (kind is Kind.KLIEN) != (data.klien_id is not None):
         raise InvalidInput(fields={"klien_id": "A klien key needs it, an admin key has none."})
-    if data.kind == Kind.ADMIN and data.scopes is not None:
+    if kind is Kind.ADMIN and data.scopes is not None:
         raise InvalidInput(fields={"scopes": "An admin key may do everything."})
     made = await desk().access.make_key(
-        Kind(data.kind),
+        kind,
         data.klien_id,
         frozenset(Scope if data.scopes is None else map(Scope, data.scopes)),
         data.label,
         _moment(data.expires_at),
         caller=caller(),
     )
-    return {**as_key(made.row), "token": made.token}, 201, {"Location": f"/api/v1/keys/{made.row.id}"}
+    return {**made.row.as_dict(), "token": made.token}, 201, {"Location": f"/api/v1/keys/{made.row.id}"}
 
 
 @blueprint.get("/keys")
@@ -69,7 +70,7 @@ async def get_keys() -> Json:
     cursor, limit = query_count("cursor", 0), query_count("limit", PAGE, LARGEST_PAGE, least=1)
     found = await desk().access.keys(klien_id, cursor, limit + 1)
     shown = found[:limit]
-    return {"keys": [as_key(row) for row in shown], "next": shown[-1].id if len(found) > limit else None}
+    return {"keys": [row.as_dict() for row in shown], "next": shown[-1].id if len(found) > limit else None}
 
 
 @blueprint.delete("/keys/<key_id>")
@@ -80,7 +81,7 @@ async def delete_key(key_id: str) -> Json:
     From now on it opens nothing; its sockets are closed within 2 s. Not found the second time.
     """
     allow_operators()
-    return as_key(await desk().access.revoke_key(parse_path_id(key_id), caller=caller()))
+    return (await desk().access.revoke_key(parse_path_id(key_id), caller=caller())).as_dict()
 
 
 def _moment(text: str | None) -> datetime | None:

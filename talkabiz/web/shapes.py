@@ -8,7 +8,7 @@ from typing import Any
 
 from talkabiz.domain.klien import iso
 from talkabiz.domain.states import Status
-from talkabiz.services.access import KeyRow, LinkToken
+from talkabiz.services.access import LinkToken
 from talkabiz.web.auth import desk
 
 Json = dict[str, Any]
@@ -55,21 +55,6 @@ def as_status(snapshot: Json) -> Json:
         "connected": snapshot["wa_terhubung"],
         "phone_number": snapshot["me"]["phone"] if snapshot["me"] else None,
         **snapshot,
-    }
-
-
-def as_key(row: KeyRow) -> Json:
-    """All of a key but the key."""
-    return {
-        "id": row.id,
-        "kind": row.kind.value,
-        "klien_id": row.klien_id,
-        "scopes": sorted(scope.value for scope in row.scopes),
-        "label": row.label,
-        "created_at": iso(row.created_at),
-        "expires_at": iso(row.expires_at) if row.expires_at else None,
-        "last_used_at": iso(row.last_used_at) if row.last_used_at else None,
-        "revoked_at": iso(row.revoked_at) if row.revoked_at else None,
     }
 
 
