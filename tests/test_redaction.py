@@ -121,7 +121,7 @@ HARMLESS = [
     "text=plain words, body=12",
     "session_changed status=connected reason=None seq=12",
     "/usr/lib/python3.11/site-packages/hypercorn/asyncio/task_group.py:32",
-    "/home/somebody/projects/2026/talkabiz-gateway/releases/v1/talkabiz/services/runner",
+    "/srv/projects/2026/talkabiz-gateway/releases/v1/talkabiz/services/runner",
     "test_the_login_link_shows_a_button_and_is_used_up_by_pressing_it_once",
     "talkabiz.domain.errors.DatabaseUnavailableBecauseTheDiskIsFullError",
     "https://wa.me/settings/linked_devices",

@@ -228,6 +228,23 @@ async def test_a_whole_linking_leaves_no_secret_in_a_json_log_and_each_line_is_a
     assert [line for line in lines if not moment.fullmatch(line["timestamp"])] == []
 
 
+@pytest.mark.parametrize(
+    ("argument", "settings"),
+    [
+        ("--port=99999", {}),
+        ("--nonsense", {}),
+        ("--port=0", {"max_memory": "much"}),
+        ("--port=0", {"api_key": "tkb_short"}),
+    ],
+)
+async def test_a_start_that_is_refused_is_told_in_json_too(home: Path, argument: str, settings: dict[str, str]) -> None:
+    done = await finish(home, "serve", argument, log_format="json", **settings)
+    assert done.code
+    lines = [json.loads(line) for line in done.errors.splitlines()]
+    assert lines
+    assert [line for line in lines if list(line) != FIRST] == []
+
+
 async def test_the_same_story_without_redaction_is_found_out(home: Path) -> None:
     """The search can fail: what the two above don't find stands in the log of a program that hides nothing."""
     story = Story(home, "console", module="tests.unredacted")
