@@ -110,10 +110,9 @@ async def test_an_application_that_is_killed_again_and_again_comes_back_after_a_
 
 async def test_who_outgrows_its_memory_is_restarted_in_order_and_once(home: Path) -> None:
     async with serving(home, "--sandbox", max_memory="60") as server:
-        first = server.app_pid
-        klien_id = await server.add_klien("Toko Sinar")
-        second = await app_after(server, first)
+        second = await app_after(server, server.app_pid)
         assert await ask_anew(server, "/health/ready") == 200
+        klien_id = await server.add_klien("Toko Sinar")
         await server.link(Phones(server.http), klien_id, NUMBER)
 
         async def is_spared() -> bool:
