@@ -1,0 +1,79 @@
+"""What the OpenAPI document promises, asked of the application over HTTP: by an admin's program and by a klien's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from talkabiz.domain.klien import Klien
+from talkabiz.domain.limits import Limits
+from tests.edges import API_KEY, House, open_house, serving
+from tests.exploring import Exploration, answering, explore
+
+MAY_BE_MISSED = {"GET /api/v1/kliens/{klien_id}/session/qr"}
+"""A QR is there now and then."""
+
+
+@pytest.fixture(name="house")
+async def _house(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(tmp_path, Limits(qr_request_seconds=0.05)) as house:
+        yield house
+
+
+@pytest.fixture(name="address")
+async def _address(house: House) -> AsyncIterator[str]:
+    async with serving(house) as address, answering(house):
+        yield address
+
+
+async def exploration(address: str, key: str, **how: Any) -> Exploration:
+    found = await asyncio.to_thread(explore, address, key, **how)
+    assert not found.faults, "\n\n".join(found.faults[:20])
+    return found
+
+
+async def test_an_admins_program_gets_what_is_documented(house: House, address: str) -> None:
+    for nama in ("Toko Sinar", "Warung Bulan", "Kedai Fajar"):
+        await house.add_klien(nama)
+    found = await exploration(address, API_KEY)
+    assert found.unanswered() <= MAY_BE_MISSED
+    assert found.requests > 1000
+
+
+async def test_a_kliens_program_gets_what_is_documented(house: House, address: str) -> None:
+    await house.add_klien()
+    own = await house.add_klien("Warung Bulan")
+    found = await exploration(address, await house.key_of(own))
+    document = await house.client(None).ask("GET", "/openapi.json", expect=200)
+    others = {
+        f"{method.upper()} {path}"
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if operation["x-who"] == "operators"
+    }
+    assert others <= found.unanswered() <= others | MAY_BE_MISSED
+    assert found.requests > 1000
+
+
+async def test_an_answer_that_is_not_documented_is_found(
+    house: House, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.add_klien()
+    shown = Klien.as_dict
+    monkeypatch.setattr(Klien, "as_dict", lambda klien: {**shown(klien), "secret": 1})
+    found = await asyncio.to_thread(explore, address, API_KEY, paths="^/api/v1/kliens$")
+    assert "response_schema_conformance" in str(found.faults)
+
+
+async def test_a_fault_of_ours_is_found(house: House, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Klien) -> None:
+        raise RuntimeError
+
+    await house.add_klien()
+    monkeypatch.setattr(Klien, "as_dict", fail)
+    found = await asyncio.to_thread(explore, address, API_KEY, paths="^/api/v1/kliens$")
+    assert "not_a_server_error" in str(found.faults)
