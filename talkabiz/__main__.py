@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from talkabiz.parent import Parent
@@ -16,9 +17,12 @@ def main() -> None:
     if arguments[:1] == ["serve"] and NO_SUPERVISOR not in arguments:
         sys.exit(Supervisor([*own_command(), *arguments, NO_SUPERVISOR]).run())
     parent = Parent.find()  # before the second in which everything else is imported
-    from talkabiz import cli
+    try:
+        from talkabiz import cli
 
-    cli.main(parent)
+        cli.main(parent)
+    except KeyboardInterrupt:  # in that second; later on a command deals with it
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from talkabiz.whatsapp.devices import Devices
     from talkabiz.whatsapp.local import LocalWhatsApp
 
-Announce = Callable[[str], None]
+Announce = Callable[[dict[str, str]], None]
+"""Told the `url` once it runs, and on the first start the `admin_key` and the `login` link: `in_words` prints them."""
 
 LARGEST_MESSAGE = 128 * 1024
 """Of a socket, as it arrives; what Socket.IO takes in is half of it."""
@@ -99,7 +100,7 @@ def create_app(settings: Settings | None = None) -> ASGIFramework:
     async def open_house() -> AsyncIterator[Desk]:
         with closing(_sessions_folder(chosen)) as folder:
             async with _reach(chosen, sandbox=False) as reach, _desk(chosen, folder, reach, rooms) as desk:
-                await _welcome(desk, chosen.public_url(chosen.port), lambda line: print(line, flush=True))  # noqa: T201
+                await _welcome(desk, chosen.public_url(chosen.port), lambda told: print(in_words(told), flush=True))  # noqa: T201
                 yield desk
 
     return _assemble(chosen, port=chosen.port, rooms=rooms, open_house=open_house, parent=Parent())
@@ -181,16 +182,22 @@ async def office(settings: Settings) -> AsyncIterator[Office]:
 
 async def _welcome(desk: Desk, base_url: str, announce: Announce, *, again: bool = False) -> None:
     """What the operator has to know, and on the first start has to keep; `again`, after a restart, only what is new."""
-    if not again:
-        announce(f"Talkabiz runs at {base_url}")
+    told = {} if again else {"url": base_url}
     if key := await desk.access.ensure_admin_key():
-        announce(f"admin key: {key}")
-    if again:
-        return
-    if await desk.operators.has_anybody_logged_in():
-        announce("A new login link: talkabiz login-link")
-    else:
-        announce(f"login: {base_url}/login/{await desk.operators.make_login_link()}")
+        told["admin_key"] = key
+    if not again and not await desk.operators.has_anybody_logged_in():
+        told["login"] = f"{base_url}/login/{await desk.operators.make_login_link()}"
+    if told:
+        announce(told)
+
+
+def in_words(told: dict[str, str]) -> str:
+    """One fact a line."""
+    begin = {"url": "Talkabiz runs at ", "admin_key": "admin key: ", "login": "login: "}
+    lines = [begin[name] + value for name, value in told.items()]
+    if "url" in told and "login" not in told:
+        lines.append("A new login link: talkabiz login-link")
+    return "\n".join(lines)
 
 
 def _size(health: Health) -> Told:

@@ -9,9 +9,9 @@ from talkabiz.doctor.findings import Check, Status
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check everything that the server needs, and say what to do.
+    """Check all that the server needs, and say what to do.
 
-    One line a check. Nothing is altered: no step of the database is taken, no file is made.
+    One line a check. Nothing is altered: the database isn't brought up to date, and no file is made.
     """
     checks = examine()
     is_well = all(check.status is not Status.FAIL for check in checks)

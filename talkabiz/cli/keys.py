@@ -23,14 +23,12 @@ from talkabiz.store.keys import KeyRow
 PAGE = 500
 _SCOPES = f"What a klien's key may: {', '.join(Scope)}; once for each [default: all]."
 
-OfKlien = Annotated[int | None, typer.Option("--klien", min=1, metavar="ID", help="Of this klien alone.")]
+OfKlien = Annotated[int | None, typer.Option("--klien", min=1, metavar="ID", help="Of this klien.")]
 
 
 def create(
     klien_id: OfKlien = None,
-    admin: Annotated[
-        bool, typer.Option("--admin", help="For the operator's own programs: it may do everything.")
-    ] = False,
+    admin: Annotated[bool, typer.Option("--admin", help="For the operator's own programs.")] = False,
     scope: Annotated[list[Scope] | None, typer.Option(metavar="SCOPE", help=_SCOPES)] = None,
     expires: Annotated[
         str | None, typer.Option(metavar="WHEN", help="30d, 12h, 2027-01-31 or an ISO time, in UTC [default: never].")
@@ -38,7 +36,10 @@ def create(
     label: Annotated[str, typer.Option(metavar="TEXT", help="What it is for, to know it again.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make an API key, of one klien or for the operator. It is shown this once."""
+    """Make an API key; it is shown this once.
+
+    A klien's key sees that klien alone, and does what its scopes say. An admin key may do everything.
+    """
     if admin == (klien_id is not None):
         raise _usage("Sebutkan --klien ID atau --admin, salah satu saja.", "Say either --klien ID or --admin.")
     if admin and scope:
@@ -56,14 +57,17 @@ def create(
 
     made = with_office(make)
     if as_json:
-        say_json({"key": made.token, **_as_dict(made.row)})
+        say_json({**_as_dict(made.row), "token": made.token})
     else:
         say(f"key: {made.token}")
         say(f"{_describe(made.row)} It isn't shown again: keep it now. To end it: talkabiz key revoke {made.row.id}")
 
 
 def show_all(klien_id: OfKlien = None, as_json: AsJson = False) -> None:
-    """List the API keys, those that have ended too; never the keys themselves."""
+    """List the API keys and their state.
+
+    Revoked and expired ones, too; never the keys themselves.
+    """
 
     async def read(office: Office) -> list[KeyRow]:
         if klien_id and await kliens.find(klien_id) is None:
@@ -87,7 +91,10 @@ def revoke(
     key_id: Annotated[int, typer.Argument(min=1, metavar="KEY_ID", help="Its number: talkabiz key list.")],
     as_json: AsJson = False,
 ) -> None:
-    """End an API key for good. What holds it is let go of within 2 s."""
+    """End an API key for good.
+
+    It opens nothing from now on; the sockets of who holds it are closed within 2 s.
+    """
 
     async def end(office: Office) -> KeyRow:
         try:
@@ -105,7 +112,7 @@ def revoke(
 def _read_expiry(text: str) -> datetime:
     try:
         return parse_expiry(text, datetime.now(UTC))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise _usage(
             f"--expires {text}: tulis 30d, 12h, 2027-01-31 atau waktu ISO.",
             f"--expires {text}: write 30d, 12h, 2027-01-31 or an ISO time.",
@@ -113,16 +120,8 @@ def _read_expiry(text: str) -> datetime:
 
 
 def _as_dict(row: KeyRow) -> dict[str, Any]:
-    moments = {name: getattr(row, f"{name}_at") for name in ("created", "last_used", "expires", "revoked")}
-    return {
-        "id": row.id,
-        "kind": row.kind.value,
-        "klien_id": row.klien_id,
-        "scopes": sorted(row.scopes) if row.kind is Kind.KLIEN else [],
-        "label": row.label,
-        "state": _state(row),
-        **{f"{name}_at": iso(moment) if moment else None for name, moment in moments.items()},
-    }
+    """As REST shows it, and its state in a word."""
+    return {**row.as_dict(), "state": _state(row)}
 
 
 def _state(row: KeyRow) -> str:

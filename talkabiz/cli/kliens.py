@@ -26,7 +26,7 @@ def add(
 
 
 def show_all(as_json: AsJson = False) -> None:
-    """List the kliens and their state, as the database has it."""
+    """List the kliens and their state."""
     found = with_office(lambda _: overview())
     if as_json:
         say_json({"kliens": found})
@@ -37,7 +37,7 @@ def show_all(as_json: AsJson = False) -> None:
 
 
 def show(klien_id: KlienId, as_json: AsJson = False) -> None:
-    """Show one klien and its state, as the database has it."""
+    """Show one klien and its state."""
     found = with_office(lambda _: overview(klien_id))
     if not found:
         raise no_klien(klien_id)

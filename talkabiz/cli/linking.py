@@ -19,7 +19,7 @@ from talkabiz.cli.running import read_settings
 from talkabiz.domain.errors import NotFound, Unauthorized
 
 ANSWER_SECONDS = 10.0
-GONE_SECONDS = 30.0
+GONE_SECONDS = 20.0
 """How long a server that has gone away is waited for: it may only be restarting."""
 RETRY_SECONDS = 1.0
 NEXT_ROUND_SECONDS = 5.0
@@ -38,9 +38,9 @@ def link(
     key: Annotated[str | None, typer.Option(metavar="KEY", help="An API key [default: TALKABIZ_API_KEY].")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Link a klien: the live QR and the state, in this terminal. Ends when connected.
+    """Link a klien: the live QR in this terminal.
 
-    With --json, one snapshot a line.
+    Shows each new code and state as a browser would, and ends when connected. With --json, one snapshot a line.
     """
     settings = read_settings()
     token, address = key or settings.api_key, url or settings.public_url(settings.port)

@@ -18,7 +18,10 @@ def login_link(
     operator: Annotated[str, typer.Option(metavar="NAME", help="Whom it logs in; added if new.")] = FIRST_OPERATOR,
     as_json: AsJson = False,
 ) -> None:
-    """Print a link that logs an operator in, once. It is good for 15 minutes."""
+    """Print a link that logs an operator in, once.
+
+    It is good for 15 minutes. Whoever can run this on the server's machine needs no password.
+    """
     settings = read_settings()
     token = with_office(lambda office: office.operators.make_login_link(operator, CALLER), settings)
     url = f"{settings.public_url(settings.port)}/login/{token}"
@@ -32,7 +35,10 @@ def audit(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many entries, the newest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Print who did what: logins, keys, links, starts, disconnects, deletions. The newest comes last."""
+    """Print who did what, the newest last.
+
+    Logins, keys, links, starts, disconnects, deletions.
+    """
     found = with_office(lambda office: office.audit.page(limit=limit))[::-1]
     if as_json:
         say_json({"entries": [entry.as_dict() for entry in found]})

@@ -34,18 +34,25 @@ def serve(
     no_supervisor: Annotated[bool, typer.Option("--no-supervisor", help="Run without a parent process.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run everything: web, Socket.IO and the gateway, under a parent process that restarts it when it dies."""
+    """Run everything: web, Socket.IO and the gateway.
+
+    Under a small parent process that starts it again when it dies. On the first start it prints an admin key and a
+    login link, once. Ctrl+C stops it in order.
+    """
     del no_supervisor  # decided before anything was imported: talkabiz/__main__.py
     settings = read_settings(host=host, port=port, engines=engines)
-    del as_json
-    leave(asyncio.run(bootstrap.serve(settings, sandbox=sandbox, announce=say, parent=context.obj)))
+    announce = say_json if as_json else lambda told: say(bootstrap.in_words(told))
+    leave(asyncio.run(bootstrap.serve(settings, sandbox=sandbox, announce=announce, parent=context.obj)))
 
 
 def run_sandbox(
     port: Annotated[int, typer.Option(help="Port of the control API; 0 takes a free one.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Run the loopback WhatsApp alone, for other programs and their CI. Stop it with Ctrl+C."""
+    """Run the loopback WhatsApp alone.
+
+    For other programs and their CI. It prints where it is, and runs until Ctrl+C.
+    """
 
     def announce(facts: dict[str, str]) -> None:
         if as_json:
@@ -57,7 +64,10 @@ def run_sandbox(
 
 
 def migrate(as_json: AsJson = False) -> None:
-    """Bring the database up to date, and make it where there is none."""
+    """Bring the database up to date.
+
+    It is made where there is none. `talkabiz serve` does this by itself.
+    """
     applied = asyncio.run(database.migrate(read_settings().database_url))
     if as_json:
         say_json({"applied": applied})
