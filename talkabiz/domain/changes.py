@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.backoff import delay_seconds
 from talkabiz.domain.pairing import Round
 from talkabiz.domain.states import Moment, Reason, Session, Status, Step
 
-UNTRIED: Mapping[str, int] = {"tries": 0, "refusals": 0}
+UNTRIED: Mapping[str, Any] = {"tries": 0, "refusals": 0}
 """What a link that came up, and a person's wish, begin anew with."""
 
 
@@ -31,13 +31,13 @@ def unlinked(s: Session, m: Moment, reason: Reason) -> Session:
     return at_rest(s, m, Status.DISCONNECTED, reason, device=None, me=None, replaced_at=None, **UNTRIED)
 
 
-def close(s: Session) -> tuple[i.Effect, ...]:
-    return (i.CloseAttempt(s.attempt),) if s.attempt else ()
+def close(s: Session) -> tuple[e.Effect, ...]:
+    return (e.CloseAttempt(s.attempt),) if s.attempt else ()
 
 
 def begin_round(s: Session, x: i.Input, m: Moment, number: int) -> Step:
     after = at_rest(s, m, Status.QR_REQUESTED, me=None, attempt=x.attempt, round=Round(number))
-    return Step(after, (i.StartPairing(x.attempt),))
+    return Step(after, (e.StartPairing(x.attempt),))
 
 
 def log_in(s: Session, x: i.Input, m: Moment, status: Status, reason: Reason | None, **changes: Any) -> Step:
@@ -45,7 +45,7 @@ def log_in(s: Session, x: i.Input, m: Moment, status: Status, reason: Reason | N
     if s.device is None:
         return Step(s)
     after = at_rest(s, m, status, reason, attempt=x.attempt, **changes)
-    return Step(after, (*close(s), i.StartSession(x.attempt, s.device)))
+    return Step(after, (*close(s), e.StartSession(x.attempt, s.device)))
 
 
 def try_later(s: Session, m: Moment, status: Status, reason: Reason, **changes: Any) -> Step:

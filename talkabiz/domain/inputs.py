@@ -1,4 +1,4 @@
-"""What can happen to a session (inputs), and what the machine wants done about it (effects).
+"""What can happen to a session; what the machine wants done about it is in `talkabiz.domain.effects`.
 
 Inputs are of three kinds. Wishes come from people and programs. Facts come from WhatsApp and name the attempt that
 they are about: one run of the library for one klien. Alarms come from the clock (`talkabiz.domain.session.next_alarm`).
@@ -86,6 +86,17 @@ class DeviceFound(Wish):
 
     device: str
     me: Me
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideReported(Wish):
+    """A gateway outside says which account it has linked for this klien; None: it has none (any more).
+
+    A wish and not a fact, since it is about no run of ours, and since whoever tells it waits for an answer: it is the
+    one wish that a session may refuse.
+    """
+
+    me: Me | None = None
 
 
 # --- facts ------------------------------------------------------------------------------------------------------------
@@ -252,47 +263,3 @@ class RouteMissed(Alarm):
 @dataclass(frozen=True, slots=True)
 class RetryDue(Alarm):
     """`retry_at` came."""
-
-
-# --- effects ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Something for the WhatsApp edge to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartPairing(Effect):
-    attempt: str
-
-
-@dataclass(frozen=True, slots=True)
-class StartSession(Effect):
-    """Log in with a stored device."""
-
-    attempt: str
-    device: str
-
-
-@dataclass(frozen=True, slots=True)
-class CloseAttempt(Effect):
-    """End the run; a stored device is kept."""
-
-    attempt: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogOut(Effect):
-    """Take the device off the phone, then forget it. `attempt` is the run that holds it, None where none does."""
-
-    attempt: str | None
-    device: str
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetDevice(Effect):
-    """End the run and delete the store file: WhatsApp doesn't know the device any more."""
-
-    attempt: str | None
-    device: str

@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.changes import UNTRIED, at_rest, begin_round, close, log_in, to, try_later, unlinked
 from talkabiz.domain.pairing import Round
 from talkabiz.domain.states import INTERRUPTED, Moment, Reason, Session, Status, Step
 
-Rule = Callable[[Session, Any, Moment], Step]
+Rule = Callable[[Session, Any, Moment], Step | None]
+"""None: the wish is refused."""
 
 BAN_OF_UNKNOWN_LENGTH_SECONDS = 3600.0
 """WhatsApp didn't say when a temporary ban ends; asking again sooner could lengthen it."""
@@ -55,7 +56,7 @@ def stop_stored(s: Session, x: i.StopAsked, m: Moment) -> Step:
 
 def disconnect(s: Session, x: i.DisconnectAsked, m: Moment) -> Step:
     del x
-    effects = (i.LogOut(s.attempt, s.device),) if s.device else close(s)
+    effects = (e.LogOut(s.attempt, s.device),) if s.device else close(s)
     return Step(unlinked(s, m, Reason.BY_USER), effects)
 
 
@@ -79,7 +80,29 @@ def adopt_found(s: Session, x: i.DeviceFound, m: Moment) -> Step:
 
 def reject_found(s: Session, x: i.DeviceFound, m: Moment) -> Step:
     del m
-    return Step(s, () if x.device == s.device else (i.LogOut(None, x.device),))
+    return Step(s, () if x.device == s.device else (e.LogOut(None, x.device),))
+
+
+# --- a gateway outside ------------------------------------------------------------------------------------------------
+
+
+def hear_outside(s: Session, x: i.OutsideReported, m: Moment) -> Step | None:
+    """Refused while a device is stored here: its link and another gateway's would be told as one."""
+    if s.device:
+        return None
+    if x.me is None:
+        return leave_outside(s, x, m) if s.status is not Status.DISCONNECTED else Step(s)
+    return Step(at_rest(s, m, Status.CONNECTED, Reason.EXTERNAL, me=x.me, replaced_at=None, **UNTRIED))
+
+
+def leave_outside(s: Session, x: i.OutsideReported | i.StopAsked, m: Moment) -> Step:
+    """Of all reasons `stopped`: without a device here it is told as "Stopped", and as nothing else.
+
+    Nobody tells us why it ended out there. `by_user` and `logged_out` would claim to know, and no reason at all says
+    that it never was linked.
+    """
+    del x
+    return Step(unlinked(s, m, Reason.STOPPED))
 
 
 # --- facts of pairing -------------------------------------------------------------------------------------------------
@@ -134,7 +157,7 @@ def pair(s: Session, x: i.Paired, m: Moment) -> Step:
 def log_out_newcomer(s: Session, x: i.Paired | i.AlreadyLinked, m: Moment) -> Step:
     """A second device was paired: known to us at least, so that it can be taken off the phone again."""
     del m
-    return Step(s, () if x.attempt == s.device else (i.LogOut(x.attempt, x.attempt),))
+    return Step(s, () if x.attempt == s.device else (e.LogOut(x.attempt, x.attempt),))
 
 
 def refuse_number(s: Session, x: i.AlreadyLinked, m: Moment) -> Step:
@@ -142,19 +165,19 @@ def refuse_number(s: Session, x: i.AlreadyLinked, m: Moment) -> Step:
         return log_out_newcomer(s, x, m)
     others = close(s) if s.attempt != x.attempt else ()
     after = at_rest(s, m, Status.ERROR, Reason.ALREADY_LINKED)
-    return Step(after, (*others, i.LogOut(x.attempt, x.attempt)))
+    return Step(after, (*others, e.LogOut(x.attempt, x.attempt)))
 
 
 def refuse_scanned(s: Session, x: i.AlreadyLinked, m: Moment) -> Step:
     if x.attempt != s.device:
         return log_out_newcomer(s, x, m)
     after = at_rest(s, m, Status.ERROR, Reason.ALREADY_LINKED, device=None, me=None)
-    return Step(after, (i.LogOut(s.attempt, s.device),))
+    return Step(after, (e.LogOut(s.attempt, s.device),))
 
 
 def refuse_pairing(s: Session, x: i.PairingRefused, m: Moment) -> Step:
     after = at_rest(s, m, Status.ERROR, Reason(x.cause.value), device=None, me=None)
-    return Step(after, (i.ForgetDevice(s.attempt, s.device),) if s.device else close(s))
+    return Step(after, (e.ForgetDevice(s.attempt, s.device),) if s.device else close(s))
 
 
 def fail(reason: Reason) -> Rule:
@@ -219,7 +242,7 @@ def fail_engine(s: Session, x: i.EngineFailed, m: Moment) -> Step:
 
 
 def log_out(s: Session, x: i.LoggedOut, m: Moment) -> Step:
-    effects = (i.ForgetDevice(s.attempt, s.device),) if s.device else ()
+    effects = (e.ForgetDevice(s.attempt, s.device),) if s.device else ()
     return Step(unlinked(s, m, Reason(x.cause.value)), effects)
 
 

@@ -138,6 +138,16 @@ STOPPED_UNLINKED = Sentence(
 )
 """Stopped before anything was linked: there is no phone that could stay so."""
 
+LINKED_HERE = Sentence(
+    "Klien ini tertaut, atau sedang ditautkan, di aplikasi ini. Putuskan di sini dulu.",
+    "This klien is linked, or being linked, in this application. Disconnect it here first.",
+)
+"""Why a gateway outside isn't heard."""
+NUMBER_TAKEN = Sentence(
+    "Nomor ini sudah tertaut pada klien lain. Putuskan di sana dulu.",
+    "This number is linked to another klien. Disconnect it there first.",
+)
+
 
 def sentence(session: Session) -> Sentence:
     """What a person is told about this session."""

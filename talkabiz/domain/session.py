@@ -3,8 +3,8 @@
 Rule 1: nothing else writes a status. One task a session feeds `decide`, stores what comes out, then runs the effects.
 Rule 2: nothing here knows a clock, a database or a library. Time, limits and chance are arguments (`Moment`).
 
-The words are in `talkabiz.domain.states`, the inputs in `talkabiz.domain.inputs`, and what each cell of the table does
-in `talkabiz.domain.rules`.
+The words are in `talkabiz.domain.states`, the inputs in `talkabiz.domain.inputs`, the effects in
+`talkabiz.domain.effects`, and what each cell of the table does in `talkabiz.domain.rules`.
 
 Theory of operation
 -------------------
@@ -19,6 +19,10 @@ scan their last code. So:
 - A pair of status and input that TABLE doesn't list changes nothing. The runner logs it.
 - What a person is told changes only with status, reason, retry_at or the account: `is_transition`. Silent memory (a
   link that is lost since two seconds) changes without a transition, so that a blink rings no bells.
+- A link may be told by a gateway outside: `connected(external)`, with an account but neither device nor attempt. It has
+  a row of its own, OUTSIDE, in which nothing rings and nothing is started; the end of our process doesn't touch it,
+  since its holder lives on. Such a report is refused while a device is stored here or an attempt runs: who is linked
+  here is told by WhatsApp alone.
 - Timers are not kept anywhere: `next_alarm` derives the next one from the session itself, so none can be forgotten
   or come late.
 - A passing fault (`reconnecting`) is tried again for ever, by the library as long as its run lives, else by us with
@@ -84,6 +88,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         i.DisconnectAsked: rules.disconnect_stored,
         i.HolderGone: rules.keep,
         i.DeviceFound: rules.reject_found,
+        i.OutsideReported: rules.hear_outside,
     },
     Status.QR_REQUESTED: {
         **_PAIRING,
@@ -125,6 +130,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         i.StopAsked: rules.stop,
         i.DisconnectAsked: rules.disconnect,
         i.HolderGone: rules.keep,
+        i.OutsideReported: rules.hear_outside,
     },
     Status.ERROR: {
         **_ADOPTION,
@@ -133,6 +139,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         i.StopAsked: rules.stop,
         i.DisconnectAsked: rules.disconnect,
         i.HolderGone: rules.keep,
+        i.OutsideReported: rules.hear_outside,
         i.RetryDue: rules.retry,
     },
     Status.RECONNECTING: {
@@ -147,13 +154,26 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
 }
 """Which rule answers which input in which status. What isn't here changes nothing."""
 
+OUTSIDE: Mapping[type[i.Input], Rule] = {
+    **_FOREIGN_PAIRING,
+    i.ConnectAsked: rules.keep,
+    i.RefreshAsked: rules.keep,
+    i.StopAsked: rules.leave_outside,
+    i.DisconnectAsked: rules.disconnect,
+    i.HolderGone: rules.keep,
+    i.DeviceFound: rules.reject_found,
+    i.OutsideReported: rules.hear_outside,
+}
+"""The row of `connected(external)`, in place of the one of `connected`."""
+
 
 def decide(session: Session, what: i.Input, moment: Moment) -> Step | None:
-    """What becomes of the session. None: the input is late, or this status doesn't know it; nothing changes."""
+    """What becomes of the session. None: nothing; the input is late, or refused, or this status doesn't know it."""
     about_pairing = isinstance(what, i.Paired | i.AlreadyLinked)
     if isinstance(what, i.Fact) and what.attempt != session.attempt and not about_pairing:
         return None
-    rule = TABLE[session.status].get(type(what))
+    row = OUTSIDE if session.is_outside else TABLE[session.status]
+    rule = row.get(type(what))
     return rule(session, what, moment) if rule else None
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from talkabiz.domain.inputs import Effect, Me
+from talkabiz.domain.effects import Effect
+from talkabiz.domain.inputs import Me
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.pairing import Round
 
@@ -102,6 +103,11 @@ class Session:
     @property
     def wa_terhubung(self) -> bool:
         return self.status is Status.CONNECTED
+
+    @property
+    def is_outside(self) -> bool:
+        """Linked by a gateway outside, which alone holds the device: nothing runs here."""
+        return self.reason is Reason.EXTERNAL
 
     def is_cut_short(self, moment: Moment) -> bool:
         """Its round ended with its process, a moment ago: whoever stood before the code may still stand there."""

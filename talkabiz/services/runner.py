@@ -17,11 +17,13 @@ import structlog
 from ulid import ULID
 
 from talkabiz.domain import inputs as i
-from talkabiz.domain.errors import Starting, TalkabizError
+from talkabiz.domain.errors import IllegalState, Starting, TalkabizError
 from talkabiz.domain.events import Event, stored
 from talkabiz.domain.limits import Limits
+from talkabiz.domain.sentences import LINKED_HERE, NUMBER_TAKEN
 from talkabiz.domain.session import DueAlarm, decide, is_transition, next_alarm
 from talkabiz.domain.states import Moment, Session, Status, Step
+from talkabiz.services.deeds import Deeds, LogOuts
 from talkabiz.services.journal import Journal
 from talkabiz.services.painting import Painter, Painting
 from talkabiz.services.ports import Clock, Watchers, WhatsApp
@@ -49,8 +51,9 @@ class Surroundings:
 Along = Callable[[Step], Awaitable[None]]
 """What goes into the same transaction as the transition that a wish brings about; if it raises, neither happens."""
 
-LogOuts = list["asyncio.Task[bool]"]
-"""Log-outs under way; each tells in the end whether WhatsApp heard of it."""
+
+class _NumberTaken(IllegalState):
+    """Another klien has this number."""
 
 
 @dataclass(slots=True)
@@ -74,7 +77,7 @@ class Runner:
         self._inbox: asyncio.Queue[_Letter] = asyncio.Queue()
         self._moved = asyncio.Event()
         self._armed: tuple[DueAlarm, float] | None = None
-        self._log_outs: set[asyncio.Task[bool]] = set()
+        self._deeds = Deeds(row.klien_id, surroundings.whatsapp)
         self._log = log.bind(klien_id=row.klien_id)
 
     # --- what others call ---------------------------------------------------------------------------------------------
@@ -87,7 +90,7 @@ class Runner:
         """Hand over a wish and wait until it is committed and, if it logs out, until WhatsApp has been asked.
 
         Returns False if a device had to be forgotten here that the phone still shows. Raises what the store or `along`
-        raised.
+        raised, and IllegalState if the session refuses the wish.
         """
         answer: asyncio.Future[LogOuts] = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait(_Letter(wish, answer, session_id, along))
@@ -180,40 +183,41 @@ class Runner:
                 await asyncio.sleep(STORE_RETRY_SECONDS)
 
     async def _handle(self, letter: _Letter) -> LogOuts:
-        what = await self._check_number(letter.what)
+        try:
+            return await self._take(letter.what, letter)
+        except _NumberTaken:
+            match letter.what:
+                case i.Paired(attempt, me) | i.DeviceFound(_, attempt, me):
+                    return await self._take(i.AlreadyLinked(attempt, me), letter)
+            raise
+
+    async def _take(self, what: i.Input, letter: _Letter) -> LogOuts:
         moment = Moment(self._around.clock.now(), self._around.limits, random.random())  # noqa: S311 - jitter
         step = decide(self.session, what, moment)
         if step is None:
             self._log.debug("input_ignored", input=type(what).__name__, status=self.session.status.value)
+            if isinstance(what, i.OutsideReported):
+                raise IllegalState(LINKED_HERE)
             return []
         before, named = self.session, self.session_id
-        if isinstance(what, i.ConnectAsked | i.RefreshAsked) and step.effects:
+        if _begins(what, before, step):
             self.session_id = letter.session_id or self.session_id or str(ULID())
         try:
-            await self._commit(step, moment, letter.along)
+            await self._commit(what, step, moment, letter.along)
         except BaseException:
             self.session_id = named
             raise
-        log_outs = self._perform(step)
+        log_outs = self._deeds.do(step.effects)
         self._moved.set()
         if before.status is not Status.EXPIRED:
             self._follow_up()
         return log_outs
 
-    async def _check_number(self, what: i.Input) -> i.Input:
-        """One number belongs to one klien; only the tables know whose it is."""
-        if not isinstance(what, i.Paired | i.DeviceFound):
-            return what
-        owner = await sessions.owner_of(what.me.phone)
-        if owner in {None, self.klien_id}:
-            return what
-        return i.AlreadyLinked(what.device if isinstance(what, i.DeviceFound) else what.attempt, what.me)
-
-    async def _commit(self, step: Step, moment: Moment, along: Along | None) -> None:
+    async def _commit(self, what: i.Input, step: Step, moment: Moment, along: Along | None) -> None:
         """Store and tell, but for codes and places in a line, which are only told. Draws while the row is written."""
         before, after = self.session, step.session
         painting = self._paint(after)
-        row = await self._store(step, moment, along) if is_transition(before, after) else None
+        row = await self._store(what, step, moment, along) if is_transition(before, after) else None
         self.seq = row.seq if row else self.seq
         self.session, self.painting = after, await painting if painting else None
         if row or (after.round, after.ahead) != (before.round, before.ahead):
@@ -221,17 +225,27 @@ class Runner:
                 Event(row.id if row else None, self.klien_id, self.seq, _type(after), moment.now, self.snapshot())
             )
 
-    async def _store(self, step: Step, moment: Moment, along: Along | None) -> Event:
+    async def _store(self, what: i.Input, step: Step, moment: Moment, along: Along | None) -> Event:
         """Row and journal entry in one; nothing of it is there if this raises."""
         after = step.session
         data = stored(self._show(after, self.seq, None))
         async with database.transaction():
+            await self._check_number(what)
             if along:
                 await along(step)
             row = await events.append(self.klien_id, _type(after), moment.now, data)
             await sessions.save(self.klien_id, after, self.session_id, moment.now)
         self._log.info("session_changed", status=after.status.value, reason=after.reason, seq=row.seq)
         return row
+
+    async def _check_number(self, what: i.Input) -> None:
+        """One number belongs to one klien, and only the tables know whose it is.
+
+        Asked in the transaction that takes it: two who are scanned in one instant would both find it free before.
+        """
+        me = what.me if isinstance(what, i.Paired | i.DeviceFound | i.OutsideReported) else None
+        if me and await sessions.owner_of(me.phone) not in {None, self.klien_id}:
+            raise _NumberTaken(NUMBER_TAKEN)
 
     def _paint(self, session: Session) -> asyncio.Future[Painting] | None:
         """The picture of the code on show; the one we have, if it is of the same code."""
@@ -243,32 +257,6 @@ class Runner:
             known.set_result(self.painting)
             return known
         return self._around.painter.paint(code.text)
-
-    def _perform(self, step: Step) -> LogOuts:
-        whatsapp, log_outs = self._around.whatsapp, []
-        for effect in step.effects:
-            match effect:
-                case i.StartPairing(attempt):
-                    whatsapp.start_pairing(self.klien_id, attempt)
-                case i.StartSession(attempt, device):
-                    whatsapp.start_session(self.klien_id, attempt, device)
-                case i.CloseAttempt(attempt):
-                    whatsapp.close(attempt)
-                case i.ForgetDevice(attempt, device):
-                    whatsapp.forget_device(self.klien_id, attempt, device)
-                case i.LogOut(attempt, device):
-                    log_outs.append(self._log_out(attempt, device))
-                case _:
-                    raise TypeError(effect)
-        return log_outs
-
-    def _log_out(self, attempt: str | None, device: str) -> asyncio.Task[bool]:
-        """Beside the task, which goes on: WhatsApp may take seconds to answer."""
-        log_out = self._around.whatsapp.log_out(self.klien_id, attempt, device)
-        task = asyncio.get_running_loop().create_task(log_out, name=f"log out klien {self.klien_id}")
-        self._log_outs.add(task)
-        task.add_done_callback(self._log_outs.discard)
-        return task
 
     def _follow_up(self) -> None:
         """A round that has just expired is followed by the next while somebody looks, up to the limit."""
@@ -291,6 +279,13 @@ class Runner:
 
 def _type(session: Session) -> str:
     return EVENT_TYPES[session.status]
+
+
+def _begins(what: i.Input, before: Session, step: Step) -> bool:
+    """Whether a session begins with this, which the sender may name."""
+    if isinstance(what, i.OutsideReported):
+        return step.session.is_outside and step.session != before
+    return isinstance(what, i.ConnectAsked | i.RefreshAsked) and bool(step.effects)
 
 
 def fresh_attempt() -> str:

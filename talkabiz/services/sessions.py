@@ -8,7 +8,7 @@ from collections import Counter
 
 import structlog
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.access import Caller
 from talkabiz.domain.errors import NotFound, QrRequestTimeout, Starting, Unreachable
 from talkabiz.domain.ids import parse_jid
@@ -94,6 +94,20 @@ class Sessions:
         told = await runner.ask(i.DisconnectAsked(fresh_attempt()), along=along)
         return runner.snapshot() if told else {**runner.snapshot(), "warning": "phone_keeps_device"}
 
+    async def tell_outside(
+        self, klien_id: int, me: i.Me | None, session_id: str | None = None, *, caller: Caller | None = None
+    ) -> Snapshot:
+        """A gateway outside has linked this account, or (None) has none linked any more.
+
+        Raises:
+            IllegalState: the klien has a device or an attempt of its own here, or the number is another klien's.
+        """
+        runner = await self._runner(klien_id)
+        status = Status.CONNECTED if me else Status.DISCONNECTED
+        along = self._noting(Action.SESSION_TOLD, klien_id, caller, status=status.value)
+        await runner.ask(i.OutsideReported(fresh_attempt(), me), session_id, along)
+        return runner.snapshot()
+
     async def erase(self, klien_id: int) -> None:
         """Disconnect the klien and delete its rows and files."""
         await self.disconnect(klien_id)
@@ -103,15 +117,15 @@ class Sessions:
         self._around.whatsapp.forget_klien(klien_id)
         await kliens.erase(klien_id)
 
-    def _noting(self, action: Action, klien_id: int, caller: Caller | None) -> Along | None:
+    def _noting(self, action: Action, klien_id: int, caller: Caller | None, **detail: str) -> Along | None:
         """What is stored beside the transition: that it was asked for, and that a pairing attempt counts."""
         if caller is None:
             return None
 
         async def note(step: Step) -> None:
-            if caller.is_rationed and any(isinstance(effect, i.StartPairing) for effect in step.effects):
+            if caller.is_rationed and any(isinstance(effect, e.StartPairing) for effect in step.effects):
                 await self._allowances.take_start(caller.address)
-            await self._audit.note(action, caller, klien_id)
+            await self._audit.note(action, caller, klien_id, **detail)
 
         return note
 

@@ -52,7 +52,7 @@ _SELECT = """
 _ONE = f"{_SELECT} WHERE kliens.id = ?"
 _STARTED = f"{_SELECT} WHERE sessions.klien_id IS NOT NULL ORDER BY last_active_at DESC, kliens.id"
 _PAGE = f"{_SELECT} WHERE kliens.id > ? ORDER BY kliens.id LIMIT ?"
-_OWNER = "SELECT klien_id FROM sessions WHERE me_phone = ? AND device IS NOT NULL ORDER BY klien_id LIMIT 1"
+_OWNER = "SELECT klien_id FROM sessions WHERE me_phone = ? AND (device IS NOT NULL OR reason = ?) LIMIT 1"
 
 
 async def save(klien_id: int, session: Session, session_id: str | None, now: datetime) -> None:
@@ -88,8 +88,8 @@ async def page(after: int, limit: int) -> list[StoredSession]:
 
 
 async def owner_of(phone: str) -> int | None:
-    """The klien that holds a device of the account with this number."""
-    _, rows = await connected().execute_query(_OWNER, [phone])
+    """The klien that holds a device of the account with this number, or is linked with it by a gateway outside."""
+    _, rows = await connected().execute_query(_OWNER, [phone, Reason.EXTERNAL])
     return rows[0]["klien_id"] if rows else None
 
 

@@ -58,7 +58,6 @@ NOT_HERE: frozenset[Told] = frozenset(
 
 NO_SOURCE_YET: frozenset[Told] = frozenset(
     {
-        (Status.CONNECTED, Reason.EXTERNAL),  # the webhook of an outside gateway
         (Status.CONNECTED, Reason.REACHOUT_LIMITED),  # an answer to a message that was sent
     }
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import effects as e
 from talkabiz.domain.session import decide, is_transition
 from talkabiz.domain.states import Session, Status, Step
 from tests.domain.examples import INPUTS, SESSIONS, make, moment, told_of
@@ -25,6 +25,8 @@ HEAD = f"""\
 How one klien's link to WhatsApp changes. The theory stands in `talkabiz/domain/session.py`, the table in the same
 file, the rules in `talkabiz/domain/rules.py`. This page is drawn by running the rules; a test fails when it is out of
 date, and `{COMMAND}` draws it anew.
+
+What isn't listed changes nothing. Whoever reports from outside is then told that it is refused (409 `illegal_state`).
 """
 
 CASES = {
@@ -38,6 +40,7 @@ CASES = {
     "doubted": "connected, the link or an answer missing",
     "reconnecting": "reconnecting, a run under way",
     "waiting": "reconnecting, waiting for the next try",
+    "outside": "connected, told by a gateway outside",
     "expired": "expired",
     "refused": "error, nothing linked",
     "replaced": "error, a device stored",
@@ -123,21 +126,21 @@ def _becomes(before: Session, step: Step) -> str:
     return told_of(step.session) + (", tries again by itself" if step.session.retry_at else "")
 
 
-def _done(before: Session, effects: Iterable[i.Effect]) -> str:
+def _done(before: Session, effects: Iterable[e.Effect]) -> str:
     return ", ".join(_deed(before, effect) for effect in effects) or "–"
 
 
-def _deed(before: Session, effect: i.Effect) -> str:
+def _deed(before: Session, effect: e.Effect) -> str:
     match effect:
-        case i.StartPairing():
+        case e.StartPairing():
             return "start pairing"
-        case i.StartSession():
+        case e.StartSession():
             return "start the stored device"
-        case i.CloseAttempt():
+        case e.CloseAttempt():
             return "close the run"
-        case i.ForgetDevice():
+        case e.ForgetDevice():
             return "forget the device"
-        case i.LogOut(device=device):
+        case e.LogOut(device=device):
             return "log the device out" if device == before.device else "log the newcomer out"
     raise TypeError(effect)
 

@@ -19,6 +19,9 @@ NOW = BEGAN + timedelta(seconds=7)
 ME = i.Me("628123456789", "111@lid", "Toko Maju", "android")
 STRANGER = i.Me("628999999999", "222@lid", "Orang Lain", "iphone")
 
+OUTSIDER = i.Me("628777777777")
+"""All that a gateway outside tells of an account."""
+
 FRESH, RUN, OLD, DEVICE, FOUND = "fresh", "run", "old", "device", "found"
 """Attempts and devices: the fresh name that wishes bring, the current run, one of an earlier round; the stored
 device, and another one found on disk."""
@@ -50,11 +53,12 @@ SESSIONS: Mapping[str, Session] = {
     "doubted": _running(status=Status.CONNECTED, reason=Reason.DEGRADED, lost_since=at(5), degraded_since=at(1)),
     "reconnecting": _running(status=Status.RECONNECTING, reason=Reason.LINK_LOST),
     "waiting": _linked(status=Status.RECONNECTING, reason=Reason.UNREACHABLE, retry_at=at(9), tries=2),
+    "outside": Session(BEGAN, Status.CONNECTED, Reason.EXTERNAL, me=OUTSIDER),
     "refused": Session(BEGAN, Status.ERROR, Reason.PAIR_FAILED),
     "replaced": _linked(status=Status.ERROR, reason=Reason.REPLACED, retry_at=at(30), replaced_at=BEGAN),
 }
-"""By name. `stopped`, `scanning` to `waiting` and `replaced` have a device; `stopped`, `expired`, `waiting`, `refused`,
-`replaced` and `new` have no run."""
+"""By name. `stopped`, `scanning` to `waiting` and `replaced` have a device; `stopped`, `expired`, `waiting`, `outside`,
+`refused`, `replaced` and `new` have no run."""
 
 Make = Callable[[str], i.Input]
 
@@ -67,6 +71,8 @@ WISHES: Mapping[str, Make] = {
     "HolderGone": i.HolderGone,
     "DeviceFound": partial(i.DeviceFound, device=FOUND, me=STRANGER),
     "DeviceFound own": partial(i.DeviceFound, device=DEVICE, me=ME),
+    "OutsideReported": partial(i.OutsideReported, me=OUTSIDER),
+    "OutsideReported gone": i.OutsideReported,
 }
 FACTS: Mapping[str, Make] = {
     "StartQueued": i.StartQueued,

@@ -3,7 +3,7 @@
 A column is a session of `examples.SESSIONS`, a row an input of `examples.INPUTS`. A cell says what the session is told
 to be afterwards, and what is done about it:
 
-    .                 not listed for this status, or late: nothing at all
+    .                 not listed for this status, late, or refused: nothing at all
     =                 listed, and rightly changes nothing
     *                 changes silently: nobody is told
     status(reason)    what everybody is told; with `+` behind it, the program tries again by itself
@@ -28,6 +28,8 @@ DisconnectAsked           disconnected(by_user) x        disconnected(by_user) x
 HolderGone                expired(qr_timeout)            expired(qr_timeout)            =
 DeviceFound               reconnecting(restoring) x      reconnecting(restoring) x      reconnecting(restoring)
 DeviceFound own           reconnecting(restoring) x      reconnecting(restoring) x      reconnecting(restoring)
+OutsideReported           .                              .                              connected(external)
+OutsideReported gone      .                              .                              disconnected(stopped)
 StartQueued               qr_requested(queued)           .                              .
 StartEntered              *                              .                              .
 CodeIssued                qr_ready                       *                              .
@@ -64,6 +66,8 @@ DisconnectAsked           =                              disconnected(by_user) L
 HolderGone                =                              =                              =
 DeviceFound               = D                            = D                            reconnecting(restoring)
 DeviceFound own           = D                            =                              reconnecting(restoring)
+OutsideReported           connected(external)            .                              connected(external)
+OutsideReported gone      =                              .                              disconnected(stopped)
 Paired                    = N                            = N                            scanning
 Paired old                = N                            = N                            scanning
 Paired own                = N                            =                              scanning
@@ -113,7 +117,8 @@ EngineFailed lasting      error(engine)+ x               error(engine)+ x
 ScanStalled               * xS                           error(pair_stalled) x
 
 nothing: StartQueued, CodeIssued, CodesRanOut, OldPhoneScanned, LinkLost, KeepaliveMissed, KeepaliveRestored,
-    StreamErrored, QrRequestTimedOut, RoundClosed, LinkLossConfirmed, KeepaliveGivenUp, RouteMissed, RetryDue
+    StreamErrored, QrRequestTimedOut, RoundClosed, LinkLossConfirmed, KeepaliveGivenUp, RouteMissed, RetryDue,
+    OutsideReported, OutsideReported gone
 """
 
 LINKED = """
@@ -155,7 +160,7 @@ RouteMissed               .                              .                      
 RetryDue                  .                              .                               * xS
 
 nothing: CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed, PairingRefused passkey,
-    PairingRefused outdated, QrRequestTimedOut, RoundClosed, ScanStalled
+    PairingRefused outdated, QrRequestTimedOut, RoundClosed, ScanStalled, OutsideReported, OutsideReported gone
 """
 
 WAITING = """
@@ -180,7 +185,34 @@ RetryDue                  reconnecting(unreachable) S    reconnecting(restoring)
 nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed,
     PairingRefused passkey, PairingRefused outdated, Connected, LinkLost, KeepaliveMissed, KeepaliveRestored,
     StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced, Banned, Outdated, ConnectRefused, NoRoute,
-    EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed, KeepaliveGivenUp
+    EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed,
+    KeepaliveGivenUp, OutsideReported, OutsideReported gone
 """
 
-TABLES = (PAIRING, AT_REST, SCANNED, LINKED, WAITING)
+OUTSIDE = """
+                          outside
+ConnectAsked              =
+RefreshAsked              =
+RefreshAsked by program   =
+StopAsked                 disconnected(stopped)
+DisconnectAsked           disconnected(by_user)
+HolderGone                =
+DeviceFound               = D
+DeviceFound own           = D
+OutsideReported           =
+OutsideReported gone      disconnected(stopped)
+Paired                    = N
+Paired old                = N
+Paired own                = N
+AlreadyLinked             = N
+AlreadyLinked old         = N
+AlreadyLinked own         = N
+
+nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed,
+    PairingRefused passkey, PairingRefused outdated, Connected, LinkLost, KeepaliveMissed, KeepaliveRestored,
+    StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced, Banned, Outdated, ConnectRefused, NoRoute,
+    EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed,
+    KeepaliveGivenUp, RouteMissed, RetryDue
+"""
+
+TABLES = (PAIRING, AT_REST, SCANNED, LINKED, WAITING, OUTSIDE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.session import DueAlarm, decide, next_alarm
 from talkabiz.domain.states import Moment, Reason, Session, Status, Step
@@ -25,15 +25,16 @@ def check_session(session: Session, limits: Limits) -> None:
 
 
 def _check_device(s: Session) -> None:
-    assert s.device or s.status not in LINKED, "a link without a device"
+    assert s.device or s.status not in LINKED or s.is_outside, "a link without a device"
     assert not s.device or s.status not in UNLINKED, "codes on show beside a stored device"
-    assert (s.me is None) is (s.device is None), "an account without a device, or the reverse"
+    assert (s.me is not None) is (s.device is not None or s.is_outside), "an account without a device, or the reverse"
+    assert not s.is_outside or (s.device is s.attempt is None), "a link outside, and one here"
     assert s.retry_at is None or (s.status, s.reason) in MAY_RETRY
     assert s.retry_at is None or s.device, "a promise to try again with nothing to try"
 
 
 def _check_run(s: Session) -> None:
-    assert s.attempt or s.status not in RUNNING, "waits for facts of no run"
+    assert s.attempt or s.status not in RUNNING or s.is_outside, "waits for facts of no run"
     assert s.attempt is None or s.status not in RESTING, "at rest, but a run still counts"
     assert s.attempt or s.entered_at is None
     assert s.attempt is None or s.retry_at is None, "a run, and a promise to start one"
@@ -58,7 +59,7 @@ def _check_alarm(s: Session, limits: Limits) -> None:
         assert alarm == DueAlarm(s.retry_at, i.RetryDue), "a promise to try again that no alarm keeps"
     elif s.entered_at and s.status in {Status.QR_REQUESTED, Status.QR_READY, Status.SCANNING, Status.RECONNECTING}:
         assert alarm, "waits for something without an end"
-    elif s.status in RESTING:
+    elif s.status in RESTING or s.is_outside:
         assert alarm is None
     if s.lost_since or s.degraded_since:
         assert alarm, "a doubt without an end"
@@ -79,7 +80,7 @@ def _check_late_facts(before: Session, what: i.Input, step: Step | None) -> None
         assert step is None, "a late fact counted"
 
 
-def _check_newcomers(before: Session, what: i.Input, after: Session, effects: tuple[i.Effect, ...]) -> None:
+def _check_newcomers(before: Session, what: i.Input, after: Session, effects: tuple[e.Effect, ...]) -> None:
     if isinstance(what, i.Paired | i.AlreadyLinked | i.DeviceFound):
         newcomer = what.device if isinstance(what, i.DeviceFound) else what.attempt
         assert after.device == newcomer or newcomer in devices_of(effects), "a device nobody here knows"
@@ -89,25 +90,25 @@ def _check_newcomers(before: Session, what: i.Input, after: Session, effects: tu
         assert after.device != what.attempt, "another klien's number was taken"
 
 
-def _check_devices_lost(before: Session, after: Session, effects: tuple[i.Effect, ...]) -> None:
+def _check_devices_lost(before: Session, after: Session, effects: tuple[e.Effect, ...]) -> None:
     if before.device and after.device != before.device:
         assert before.device in devices_of(effects), "a device was lost silently"
     assert after.device not in devices_of(effects) or after.device is None, "keeps a device that is being deleted"
 
 
-def _check_starts(before: Session, what: i.Input, after: Session, effects: tuple[i.Effect, ...]) -> None:
-    started = [effect for effect in effects if isinstance(effect, i.StartPairing | i.StartSession)]
+def _check_starts(before: Session, what: i.Input, after: Session, effects: tuple[e.Effect, ...]) -> None:
+    started = [effect for effect in effects if isinstance(effect, e.StartPairing | e.StartSession)]
     assert len(started) <= 1
     for effect in started:
         assert effect.attempt == after.attempt == what.attempt, "started a run whose facts won't count"
         assert effects[-1] is effect, "started before the old run was closed"
-        assert isinstance(effect, i.StartPairing) is (after.device is None)
-        assert isinstance(effect, i.StartPairing) or effect.device == after.device
+        assert isinstance(effect, e.StartPairing) is (after.device is None)
+        assert isinstance(effect, e.StartPairing) or effect.device == after.device
     if not started and not isinstance(what, i.Paired):
         assert after.attempt in {before.attempt, None}, "a run out of nowhere"
 
 
-def _check_runs_left(before: Session, what: i.Input, after: Session, effects: tuple[i.Effect, ...]) -> None:
+def _check_runs_left(before: Session, what: i.Input, after: Session, effects: tuple[e.Effect, ...]) -> None:
     """A run that doesn't count any more is ended, but for two: of an expired round, and of a process that is gone."""
     expires = before.status is Status.QR_READY and after.status is Status.EXPIRED
     if before.attempt and after.attempt != before.attempt and not expires and not isinstance(what, i.HolderGone):
@@ -115,13 +116,13 @@ def _check_runs_left(before: Session, what: i.Input, after: Session, effects: tu
     assert after.attempt is None or after.attempt not in runs_ended(effects), "counts on a run that is being ended"
 
 
-def devices_of(effects: tuple[i.Effect, ...]) -> set[str]:
+def devices_of(effects: tuple[e.Effect, ...]) -> set[str]:
     """The devices that are deleted."""
-    return {effect.device for effect in effects if isinstance(effect, i.LogOut | i.ForgetDevice)}
+    return {effect.device for effect in effects if isinstance(effect, e.LogOut | e.ForgetDevice)}
 
 
-def runs_ended(effects: tuple[i.Effect, ...]) -> set[str | None]:
-    ending = [effect for effect in effects if isinstance(effect, i.CloseAttempt | i.LogOut | i.ForgetDevice)]
+def runs_ended(effects: tuple[e.Effect, ...]) -> set[str | None]:
+    ending = [effect for effect in effects if isinstance(effect, e.CloseAttempt | e.LogOut | e.ForgetDevice)]
     return {effect.attempt for effect in ending}
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.backoff import LONGEST_SECONDS, SHORTEST_SECONDS
 from talkabiz.domain.inputs import LogoutCause
 from talkabiz.domain.limits import Limits
@@ -69,7 +69,7 @@ def test_a_library_that_may_have_given_up_silently_is_run_anew_every_five_minute
 
     step = decide(missed, i.RetryDue("again"), moment(308))
     assert step
-    assert step.effects == (i.CloseAttempt(RUN), i.StartSession("again", DEVICE))
+    assert step.effects == (e.CloseAttempt(RUN), e.StartSession("again", DEVICE))
     assert not is_transition(missed, step.session)
     assert next_alarm(step.session, LIMITS) is None  # while it waits for its turn
 
@@ -282,7 +282,7 @@ def test_a_device_that_whatsapp_does_not_know_any_more_is_forgotten_here_too(cau
 
     assert step
     assert step.session == Session(at(5), Status.DISCONNECTED, Reason(cause.value))
-    assert step.effects == (i.ForgetDevice(RUN, DEVICE),)
+    assert step.effects == (e.ForgetDevice(RUN, DEVICE),)
 
 
 def test_stopping_keeps_the_device_and_disconnecting_does_not() -> None:
@@ -303,7 +303,7 @@ def test_when_the_process_ends_no_row_claims_a_link_and_at_the_next_start_it_com
 
         step = decide(left, i.RetryDue("again"), moment(6))
         assert step
-        assert step.effects == (i.StartSession("again", DEVICE),)
+        assert step.effects == (e.StartSession("again", DEVICE),)
         assert step.session.attempt == "again"
 
 

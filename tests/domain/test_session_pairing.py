@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.pairing import Round
 from talkabiz.domain.session import DueAlarm, decide, is_transition, next_alarm
@@ -154,7 +154,7 @@ def test_a_scan_of_a_round_before_ends_the_round_on_show() -> None:
     step = decide(SESSIONS["qr_ready"], i.Paired(OLD, ME), moment())
 
     assert step
-    assert step.effects == (i.CloseAttempt(RUN),)
+    assert step.effects == (e.CloseAttempt(RUN),)
     assert (step.session.attempt, step.session.round) == (OLD, None)
 
 
@@ -164,7 +164,7 @@ def test_two_phones_that_scan_at_once_leave_one_device() -> None:
 
     assert step
     assert step.session == one
-    assert step.effects == (i.LogOut(RUN, RUN),)
+    assert step.effects == (e.LogOut(RUN, RUN),)
 
 
 def test_a_scan_after_the_klien_gave_up_is_taken_off_the_phone_again() -> None:
@@ -173,7 +173,7 @@ def test_a_scan_after_the_klien_gave_up_is_taken_off_the_phone_again() -> None:
 
     assert step
     assert step.session == ended
-    assert step.effects == (i.LogOut(RUN, RUN),)
+    assert step.effects == (e.LogOut(RUN, RUN),)
 
 
 def test_a_scan_has_a_minute_to_connect_then_one_restart_with_a_minute_of_its_own() -> None:

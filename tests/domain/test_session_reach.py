@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.session import decide, next_alarm
 from talkabiz.domain.states import Moment, Session, Status, Step
@@ -111,7 +111,7 @@ def test_only_people_and_whatsapp_part_a_klien_from_its_device(edges: list[Edge]
     parts = (i.DisconnectAsked, i.LoggedOut, i.PairingRefused, i.AlreadyLinked)
     for edge in edges:
         assert edge.after.device or not edge.before.device or isinstance(edge.what, parts)
-        begun = [effect for effect in (edge.step.effects if edge.step else ()) if isinstance(effect, i.StartPairing)]
+        begun = [effect for effect in (edge.step.effects if edge.step else ()) if isinstance(effect, e.StartPairing)]
         assert not begun or not edge.before.device
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from talkabiz.domain import inputs as i
-from talkabiz.domain.session import TABLE, decide, is_transition, told
+from talkabiz.domain import effects as e, inputs as i
+from talkabiz.domain.session import OUTSIDE, TABLE, decide, is_transition, told
 from talkabiz.domain.states import Session, Status, Step
 from tests.domain.contract import NO_SOURCE_YET, REACHABLE, REASONS
 from tests.domain.examples import FACTS, FRESH, INPUTS, OLD, SESSIONS, leaves, make, moment
@@ -47,23 +47,23 @@ def cases_of(table: str) -> Iterator[Case]:
 CASES = [case for table in TABLES for case in cases_of(table)]
 
 
-def effect(letter: str, session: Session, what: i.Input) -> i.Effect:
+def effect(letter: str, session: Session, what: i.Input) -> e.Effect:
     run, device = session.attempt, session.device
     match letter:
         case "P":
-            return i.StartPairing(what.attempt)
+            return e.StartPairing(what.attempt)
         case "S" if device:
-            return i.StartSession(what.attempt, device)
+            return e.StartSession(what.attempt, device)
         case "x" if run:
-            return i.CloseAttempt(run)
+            return e.CloseAttempt(run)
         case "L" if device:
-            return i.LogOut(run, device)
+            return e.LogOut(run, device)
         case "F" if device:
-            return i.ForgetDevice(run, device)
+            return e.ForgetDevice(run, device)
         case "N":
-            return i.LogOut(what.attempt, what.attempt)
+            return e.LogOut(what.attempt, what.attempt)
         case "D" if isinstance(what, i.DeviceFound):
-            return i.LogOut(None, what.device)
+            return e.LogOut(None, what.device)
     raise AssertionError(letter)
 
 
@@ -101,13 +101,19 @@ def test_the_examples_have_every_kind_of_input_and_every_status() -> None:
     some = SESSIONS["connected"]
 
     assert {type(make(label, some)) for label in INPUTS} == leaves()
-    assert len(leaves()) == 33  # a new one wants a row above
+    assert len(leaves()) == 34  # a new one wants a row above
     assert {session.status for session in SESSIONS.values()} == set(Status)
 
 
 def test_the_table_lists_statuses_and_inputs_that_exist() -> None:
     assert set(TABLE) == set(Status)
     assert {kind for row in TABLE.values() for kind in row} == leaves()
+    assert set(OUTSIDE) < leaves()
+
+
+def test_no_wish_is_refused_but_a_report_from_outside() -> None:
+    for row in (*TABLE.values(), OUTSIDE):
+        assert {kind for kind in leaves() if issubclass(kind, i.Wish)} - set(row) <= {i.OutsideReported}
 
 
 @pytest.mark.parametrize("name", SESSIONS)

@@ -8,7 +8,7 @@ from itertools import count
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.session import TABLE, decide, next_alarm
 from talkabiz.domain.states import Moment, Session, Status, Step
@@ -134,7 +134,9 @@ class Walk(RuleBasedStateMachine):
             self.left.add(before.attempt)
         self.running -= runs_ended(step.effects)
         self.on_phone -= devices_of(step.effects)
-        self.running |= {e.attempt for e in step.effects if isinstance(e, i.StartPairing | i.StartSession)}
+        self.running |= {
+            effect.attempt for effect in step.effects if isinstance(effect, e.StartPairing | e.StartSession)
+        }
 
     # --- what holds all the while -------------------------------------------------------------------------------------
 

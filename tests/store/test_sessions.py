@@ -153,6 +153,8 @@ async def test_the_number_of_a_stored_device_has_an_owner(klien: Klien) -> None:
     assert await sessions.owner_of(ME.phone) == klien.id
     assert await sessions.owner_of("628999") is None
     assert await sessions.owner_of("") is None
+    await save(other.id, replace(CONNECTED, device=None, me=Me("628999"), reason=Reason.EXTERNAL))
+    assert await sessions.owner_of("628999") == other.id
 
 
 async def test_a_stored_session_carries_the_seq_of_the_last_event(klien: Klien) -> None:
