@@ -15,7 +15,9 @@ USER_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_PHONE = re.compile(r"[1-9][0-9]{6,14}")
+PHONE = "[1-9][0-9]{6,14}"
+"""The pattern of an international number in digits alone (E.164 without the plus)."""
+_PHONE = re.compile(PHONE)
 
 
 def parse_klien_id(value: object) -> int:

@@ -8,10 +8,11 @@ from quart_schema import validate_request
 from talkabiz.domain.access import Scope
 from talkabiz.domain.errors import InvalidInput, Sentence
 from talkabiz.domain.ids import parse_path_id, parse_session_id
-from talkabiz.web import schemas
-from talkabiz.web.auth import allow, caller, desk, remember_principal
+from talkabiz.domain.inputs import Me
+from talkabiz.web import older_schemas as answers, schemas
+from talkabiz.web.auth import allow, allow_operators, caller, desk, remember_principal
 from talkabiz.web.documented import documented
-from talkabiz.web.reading import KlienChoice, SessionStart, check_query, chosen_klien
+from talkabiz.web.reading import ConnectionUpdate, KlienChoice, SessionStart, check_query, chosen_klien
 from talkabiz.web.shapes import Json, as_connect, as_session_start, as_status, started_status, with_image
 
 ROOM = "Older paths"
@@ -27,7 +28,7 @@ blueprint.before_request(remember_principal)
 @blueprint.post("/wa/connect")
 @documented(
     ROOM,
-    {200: schemas.Connecting, 202: schemas.Connecting},
+    {200: answers.Connecting, 202: answers.Connecting},
     refusals=START_REFUSALS,
     query=schemas.KlienQuery,
     scopes=MOVES,
@@ -46,7 +47,7 @@ async def connect(data: KlienChoice) -> tuple[Json, int]:
 
 @blueprint.get("/whatsapp/status")
 @blueprint.get("/wa/status")
-@documented(ROOM, {200: schemas.StoredStatus}, refusals={"not_found"}, query=schemas.KlienQuery, scopes=LOOKS)
+@documented(ROOM, {200: answers.StoredStatus}, refusals={"not_found"}, query=schemas.KlienQuery, scopes=LOOKS)
 async def get_status() -> Json:
     """Show the session from the database."""
     klien_id = allow(chosen_klien(), Scope.READ, Scope.SESSION)
@@ -55,7 +56,7 @@ async def get_status() -> Json:
 
 @blueprint.get("/whatsapp/session-status")
 @blueprint.get("/wa/session-status")
-@documented(ROOM, {200: schemas.LiveStatus}, refusals={"not_found"}, query=schemas.KlienQuery, scopes=LOOKS)
+@documented(ROOM, {200: answers.LiveStatus}, refusals={"not_found"}, query=schemas.KlienQuery, scopes=LOOKS)
 async def get_session_status() -> Json:
     """Show the session from the running gateway."""
     klien_id = allow(chosen_klien(), Scope.READ, Scope.SESSION)
@@ -83,7 +84,7 @@ async def disconnect(data: KlienChoice) -> Json:
 @blueprint.post("/api/session/start")
 @documented(
     ROOM,
-    {200: schemas.SessionStarted, 202: schemas.SessionStarted},
+    {200: answers.SessionStarted, 202: answers.SessionStarted},
     refusals=START_REFUSALS,
     query=schemas.KlienQuery,
     scopes=MOVES,
@@ -124,3 +125,51 @@ async def stop(data: KlienChoice) -> Json:
     """Stop, and keep the device."""
     klien_id = allow(chosen_klien(data.klien_id), Scope.SESSION)
     return await with_image(await desk().sessions.stop(klien_id, caller=caller()))
+
+
+@blueprint.post("/api/whatsapp/webhook")
+@documented(
+    ROOM,
+    {200: answers.Confirmation},
+    refusals={"not_found", "illegal_state"},
+    query=schemas.KlienQuery,
+    example={
+        "event": "connection.update",
+        "klien_id": 1,
+        "session_id": "shop-7",
+        "status": "connected",
+        "phone_number": "628123456789",
+    },
+)
+@validate_request(ConnectionUpdate)
+async def report(data: ConnectionUpdate) -> Json:
+    """Report what a gateway outside has linked.
+
+    The klien is `connected(external)` from then on, or `disconnected`, as if it had happened here; told twice, nothing
+    changes. Refused while the klien has a device or an attempt of its own here, and where the number is another
+    klien's.
+    """
+    klien_id = _allow_gateway(chosen_klien(data.klien_id))
+    session_id = parse_session_id(data.session_id) if data.session_id is not None else None
+    account = _linked_account(data)
+    await desk().sessions.tell_outside(klien_id, account, session_id, caller=caller())
+    return {"success": True, "message": "Connection confirmed" if account else "Disconnection confirmed"}
+
+
+def _linked_account(data: ConnectionUpdate) -> Me | None:
+    if data.status == "disconnected":
+        return None
+    if data.phone_number is None:
+        told = Sentence("phone_number diperlukan bila terhubung.", "phone_number is needed when connected.")
+        raise InvalidInput(told, fields={"phone_number": told.en})
+    return Me(data.phone_number)
+
+
+def _allow_gateway(klien_id: int) -> int:
+    """The id, if whoever sent this may speak for a gateway outside: admins and operators alone.
+
+    A klien's own key may not: with it anybody at the klien's could claim a number. Raises as `allow`.
+    """
+    allowed = allow(klien_id, *Scope)
+    allow_operators()
+    return allowed

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from quart import Request, request
 
 from talkabiz.domain.errors import InvalidInput, InvalidJson, Sentence
-from talkabiz.domain.ids import LARGEST_ID, parse_path_id
+from talkabiz.domain.ids import LARGEST_ID, PHONE, parse_path_id
 from talkabiz.services.access import LINK_MINUTES, LONGEST_LINK_MINUTES
 from talkabiz.web.auth import principal
 
@@ -52,6 +52,15 @@ class KlienChoice(Body):
 class SessionStart(KlienChoice):
     session_id: str | None = None
     webhook_url: str | None = None
+
+
+class ConnectionUpdate(KlienChoice):
+    """What a gateway outside reports. `phone_number`: digits, as WhatsApp writes it; needed when connected."""
+
+    event: Literal["connection.update"]
+    status: Literal["connected", "disconnected"]
+    session_id: str | None = None
+    phone_number: Annotated[str, Field(pattern=f"^{PHONE}$", examples=["628123456789"])] | None = None
 
 
 class KlienFields(Body):

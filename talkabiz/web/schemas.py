@@ -161,46 +161,6 @@ class StoredSnapshot(SessionState):
     qr: None
 
 
-# --- the older paths --------------------------------------------------------------------------------------------------
-
-SecondsLeft = Annotated[Count | None, Field(description="Seconds that this code has left.", examples=[58])]
-
-
-class Connecting(Snapshot):
-    """The snapshot and the first QR of the round; `qr_code` is null if there is none to show."""
-
-    success: Literal[True]
-    qr_code: DataUrl | None
-    expires: SecondsLeft
-
-
-class LiveStatus(Snapshot):
-    """The session from the running gateway."""
-
-    success: Literal[True]
-    connected: bool
-    phone_number: Phone | None
-
-
-class StoredStatus(StoredSnapshot):
-    """The session from the database."""
-
-    success: Literal[True]
-    connected: bool
-    phone_number: Phone | None
-
-
-class SessionStarted(Answer):
-    """As POST /whatsapp/connect, in another shape: `qr` is the picture here."""
-
-    success: Literal[True]
-    status: Status
-    session_id: str | None
-    qr: DataUrl | None
-    expires: SecondsLeft
-    snapshot: Snapshot
-
-
 # --- kliens and what happened to them ---------------------------------------------------------------------------------
 
 

@@ -140,6 +140,90 @@ async def test_session_status_and_stop(house: House, admin: Client, klien_id: in
     assert stopped["me"]["phone"] == "628123456789"
 
 
+# --- a gateway outside ------------------------------------------------------------------------------------------------
+
+WEBHOOK = "/api/whatsapp/webhook"
+
+
+def report(klien_id: int, status: str = "connected", **more: Any) -> dict[str, Any]:
+    update = {"event": "connection.update", "klien_id": klien_id, "session_id": "shop-7", "status": status}
+    return {**update, "phone_number": "628777777777", **more}
+
+
+async def test_a_gateway_outside_tells_who_is_linked(house: House, admin: Client, klien_id: int) -> None:
+    assert await admin.ask("POST", WEBHOOK, json=report(klien_id), expect=200) == {
+        "success": True,
+        "message": "Connection confirmed",
+    }
+    status = await admin.ask("GET", f"/whatsapp/status?klien_id={klien_id}", expect=200)
+    assert (status["connected"], status["reason"], status["phone_number"]) == (True, "external", "628777777777")
+    assert status["session_id"] == "shop-7"
+    klien = await admin.ask("GET", f"/api/v1/kliens/{klien_id}", expect=200)
+    assert (klien["wa_terhubung"], klien["wa_nomor"]) == (True, "628777777777")
+    connected = await admin.ask("POST", "/whatsapp/connect", json={"klien_id": klien_id}, expect=200)
+    assert (connected["reason"], connected["qr_code"]) == ("external", None)
+
+    for body in (report(klien_id, "disconnected"), {"event": "connection.update", "status": "disconnected"}):
+        ended = await admin.ask("POST", f"{WEBHOOK}?klien_id={klien_id}", json=body, expect=200)
+        assert ended == {"success": True, "message": "Disconnection confirmed"}
+    status = await admin.ask("GET", f"/whatsapp/session-status?klien_id={klien_id}", expect=200)
+    assert (status["connected"], status["status"], status["phone_number"]) == (False, "disconnected", None)
+    page = await admin.ask("GET", f"/api/v1/kliens/{klien_id}/events", expect=200)
+    assert [event["type"] for event in page["events"]] == ["connected", "disconnected"]
+    audit = await admin.ask("GET", "/api/v1/audit", expect=200)
+    assert [entry["detail"] for entry in audit["entries"]] == [{"status": "disconnected"}, {"status": "connected"}]
+    assert house.whatsapp.asked == []
+
+
+async def test_a_report_is_refused_while_the_klien_is_linked_here(house: House, admin: Client, klien_id: int) -> None:
+    await house.show_qr(klien_id)
+    for status in ("connected", "disconnected"):
+        await admin.refusal("POST", WEBHOOK, json=report(klien_id, status), expect=409, code="illegal_state")
+    assert (await house.desk.sessions.live(klien_id))["status"] == "qr_ready"
+
+
+async def test_a_report_with_another_kliens_number_is_refused(house: House, admin: Client, klien_id: int) -> None:
+    await house.link(klien_id)
+    other = await house.add_klien("Warung Bulan")
+    body = report(other, phone_number="628123456789")
+    problem = await admin.refusal("POST", WEBHOOK, json=body, expect=409, code="illegal_state")
+    assert "another klien" in problem["message"]["en"]
+    assert (await house.desk.sessions.live(other))["status"] == "disconnected"
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        *(("event", wrong) for wrong in ("session.status", "", None, 1)),
+        *(("status", wrong) for wrong in ("connecting", "qr", "CONNECTED", "", None, True)),
+        *(
+            ("phone_number", wrong)
+            for wrong in ("+628777777777", "0812345678", "628-777", "628777777777\n", "", None, 62)
+        ),
+        *(("session_id", wrong) for wrong in ("../1", "", 7)),
+        *(("klien_id", wrong) for wrong in ("1", True, -1)),
+        ("apikey", "x"),
+    ],
+)
+async def test_a_report_that_means_nothing_names_the_field_and_changes_nothing(
+    house: House, admin: Client, klien_id: int, field: str, wrong: object
+) -> None:
+    body = report(klien_id) | {field: wrong}
+    problem = await admin.refusal("POST", WEBHOOK, json=body, expect=422, code="invalid_input")
+    assert problem["fields"].keys() == {field}
+    assert (await house.desk.sessions.live(klien_id))["seq"] == 0
+
+
+async def test_no_key_of_a_klien_speaks_for_a_gateway(house: House, klien_id: int) -> None:
+    other = await house.add_klien("Warung Bulan")
+    own = house.client(await house.key_of(klien_id))
+    await own.refusal("POST", WEBHOOK, json=report(klien_id), expect=403, code="missing_scope")
+    await own.refusal("POST", WEBHOOK, json=report(other), expect=404, code="not_found")
+    nobody = house.client(None)
+    await nobody.refusal("POST", WEBHOOK, json=report(klien_id), expect=401, code="unauthorized")
+    assert (await house.desk.sessions.live(klien_id))["seq"] == 0
+
+
 # --- which klien ------------------------------------------------------------------------------------------------------
 
 
@@ -175,3 +259,4 @@ async def test_a_klien_that_does_not_exist_is_not_found(admin: Client, klien_id:
     for path in ("/whatsapp/status", "/whatsapp/session-status"):
         await admin.refusal("GET", f"{path}?klien_id={missing}", expect=404, code="not_found")
     await admin.refusal("GET", f"/api/session/status/{missing}", expect=404, code="not_found")
+    await admin.refusal("POST", WEBHOOK, json=report(missing), expect=404, code="not_found")
