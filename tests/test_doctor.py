@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from talkabiz.doctor import machine
+from talkabiz.doctor import files, machine
 from talkabiz.doctor.deadline import begin, within
 from talkabiz.doctor.examination import Look, carry_out
 from talkabiz.doctor.findings import Check, Status, ok
@@ -55,6 +56,20 @@ def test_a_check_that_hangs_or_breaks_hides_no_other() -> None:
     ]
     assert "within 0.05 s" in found[0].found
     assert "a fault of the doctor's" in found[2].found
+
+
+def test_root_is_told_to_look_as_the_user_whose_sessions_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What root may do says nothing of what that user may."""
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(files, "owner_of", lambda _path: 54321)
+    check = files.check_sessions(tmp_path)
+    assert (check.status, check.advice) == (
+        Status.WARN,
+        "Look as the user that runs Talkabiz: sudo -u 54321 talkabiz doctor",
+    )
 
 
 # --- a container ------------------------------------------------------------------------------------------------------

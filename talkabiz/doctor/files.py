@@ -78,6 +78,10 @@ def whose(path: Path) -> str:
     return f"owner {_user(found.st_uid)}, mode {found.st_mode & 0o7777:04o}"
 
 
+def owner_of(path: Path) -> int:
+    return path.stat().st_uid
+
+
 def let_write(path: Path) -> str:
     """What to do about a path that can't be written."""
     if os.statvfs(path).f_flag & os.ST_RDONLY:
@@ -122,7 +126,7 @@ def _written(root: Path) -> Iterator[Path]:
 def _describe(root: Path) -> Check:
     devices = len(list(root.glob("[1-9]*/*.db")))
     found = f"{root}: writable, private, {devices} stored device{'' if devices == 1 else 's'}"
-    owner = root.stat().st_uid
+    owner = owner_of(root)
     if os.geteuid() == 0 and owner != 0:
         name = _user(owner)
         return warn(
