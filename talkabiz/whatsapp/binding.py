@@ -21,6 +21,7 @@ from typing import Any
 
 from talkabiz.whatsapp.environment import lent
 from talkabiz.whatsapp.gate import Gate
+from talkabiz.whatsapp.incoming import CHATS
 from talkabiz.whatsapp.library import LibraryError, swap_root_key
 from talkabiz.whatsapp.magic import provide_libmagic
 from talkabiz.whatsapp.release import Release
@@ -29,7 +30,9 @@ BINDER = "neonize._binder"
 OLDEST_VERSION = (0, 5, 2)
 """Before it, the events without content (replaced, outdated, keepalive restored) ended the process."""
 SUBSCRIBED = bytes([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
-"""The library's numbers of the events we want. More would only add ways to end its event loop, as unknown values do."""
+"""The library's numbers of the events that tell how a session is. What else is asked for may end its event loop, as
+values do that it has no word for: `talkabiz.whatsapp.incoming` says which.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Binding:
     kept: list[object] = field(default_factory=list)
     """Callbacks: the library may call them as long as the process lives."""
     release: Release = field(default_factory=Release)
+    subscribed: bytes = SUBSCRIBED + CHATS
 
     def enter(self, store: str, name: bytes, proxy_url: str | None, callbacks: tuple[object, ...]) -> bytes:
         """A start. Returns when the run is over, with an error's text or nothing."""
@@ -57,7 +61,7 @@ class Binding:
         return bytes(
             self.neonize.gocode.Neonize(
                 *(os.fsencode(store), name, *no_jid, any_device, b"ERROR"),
-                *(*callbacks, SUBSCRIBED, len(SUBSCRIBED), props, len(props), *no_phone, proxy),
+                *(*callbacks, self.subscribed, len(self.subscribed), props, len(props), *no_phone, proxy),
             )
         )
 

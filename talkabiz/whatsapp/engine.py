@@ -8,15 +8,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
 
 from talkabiz.domain import inputs as i
 from talkabiz.whatsapp import from_whatsapp
+from talkabiz.whatsapp.attempt import Attempt
 from talkabiz.whatsapp.binding import Binding
 from talkabiz.whatsapp.gate import EXCLUSIVE_SECONDS
+from talkabiz.whatsapp.incoming import CHATS, TYPING
 from talkabiz.whatsapp.route import Route
 from talkabiz.whatsapp.run import DEVICE_EVENT, Hear, Kind, Run
 
@@ -25,42 +26,14 @@ log = structlog.get_logger(__name__)
 STORE_WAIT_SECONDS = 120.0
 """How long a log-in waits for an earlier run on the same store to end. Two at once would throw each other out; but a
 run that hangs in its dial for longer than the library's time-outs must not hold its device up for ever."""
+_CHATS = frozenset(CHATS + TYPING)
 _LAST_FACTS = (i.LoggedOut, i.Replaced, i.Banned, i.Outdated, i.ConnectRefused, i.NoRoute, i.EngineFailed)
 
 Deliver = Callable[[int, i.Fact], None]
-
-
-@dataclass(eq=False, slots=True)
-class Attempt:
-    """One run as the engine sees it."""
-
-    klien_id: int
-    name: str
-    store: str
-    pairing: bool
-    muted: bool = False
-    """Its facts aren't wanted: it was closed, or it runs only to be logged out."""
-    run: Run | None = None
-    """None while it waits for its turn."""
-    ahead: int | None = None
-    """The place in the line that was last told."""
-    signed: bool = False
-    closed_at: float | None = None
-    inbox: deque[tuple[float, Kind, int, bytes]] = field(default_factory=deque)
-    scanned: bool = False
-    """The library reported a successful pairing; the account comes next."""
-    paired: bool = False
-    adopted: bool = False
-    """The centre was told that it paired."""
-    me: i.Me | None = None
-    told: bool | None = None
-    """Whether the link was last told to be up; None before the first time and after the end."""
-    doubts: int = 0
-    """Polls in a row that found it otherwise."""
-    recovered: bool = False
-    """It answers again. Whether the centre had given it up by then, by its own clock, isn't known here."""
-    decided: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set while it is up, and for good when it never will be again."""
+Overhear = Callable[[int, str, int, bytes], None]
+"""Takes an event of a session's chats as the library gives it: the klien's id, the attempt, the event's number, the
+bytes. On the loop, in the order in which they happened; returns at once. `incoming.heard_of` reads them.
+"""
 
 
 class Engine:
@@ -85,6 +58,8 @@ class Engine:
         self._waiting: deque[Attempt] = deque()
         self._starting: Attempt | None = None
         self._lost: set[Run] = set()
+        self.overhear: Overhear | None = None
+        """Who listens to the chats. Nobody: their events are dropped where they arrive."""
         self.started = 0
         """How many runs have ever entered the library. Each leaves something behind for good (docs/leaks.md)."""
 
@@ -173,6 +148,8 @@ class Engine:
 
     def _hearing(self, attempt: Attempt) -> Hear:
         def hear(kind: Kind, number: int, data: bytes) -> None:
+            if kind is Kind.EVENT and number in _CHATS and self.overhear is None:
+                return
             attempt.inbox.append((time.monotonic(), kind, number, data))
             with suppress(RuntimeError):  # the loop is closed: nobody is interested any more
                 self._loop.call_soon_threadsafe(self._drain, attempt)
@@ -202,7 +179,11 @@ class Engine:
             self._take_news(attempt, kind, number, data)
 
     def _take_news(self, attempt: Attempt, kind: Kind, number: int, data: bytes) -> None:
-        name, text = attempt.name, data.decode(errors="replace")
+        name = attempt.name
+        if kind is Kind.EVENT and number != DEVICE_EVENT:
+            self._take_event(attempt, number, data)
+            return
+        text = data.decode(errors="replace")
         if kind is Kind.CODE:
             # A log-in gets codes if the library found no device in the store.
             logged_out = i.LoggedOut(name, i.LogoutCause.LOGGED_OUT)
@@ -216,12 +197,16 @@ class Engine:
         elif kind is Kind.RETURNED:
             log.warning("whatsapp run ended", klien_id=attempt.klien_id, said=from_whatsapp.redact(text))
             self.tell(attempt, from_whatsapp.fact_of_return(name, text))
-        elif number == DEVICE_EVENT:
+        else:
             attempt.me = from_whatsapp.me_of(data)
             if attempt.scanned:
                 self.tell(attempt, i.Paired(name, attempt.me))
-        else:
-            self.tell(attempt, from_whatsapp.fact_of_event(name, number, data, datetime.now(UTC)))
+
+    def _take_event(self, attempt: Attempt, number: int, data: bytes) -> None:
+        if number not in _CHATS:
+            self.tell(attempt, from_whatsapp.fact_of_event(attempt.name, number, data, datetime.now(UTC)))
+        elif self.overhear and not attempt.muted:
+            self.overhear(attempt.klien_id, attempt.name, number, data)
 
     def tell(self, attempt: Attempt, fact: i.Fact | None) -> None:
         """Remembers what it means, and hands it on, unless nobody wants to hear of this attempt any more."""

@@ -146,5 +146,9 @@ def _ban(attempt: str, ban: Any, now: datetime) -> i.Banned:
 def _text(message: Any, field: str) -> str:
     """A text as its owner typed it, which may be anything. What isn't UTF-8 comes as bytes."""
     value = getattr(message, field)
-    text = value.decode(errors="ignore") if isinstance(value, bytes) else value
-    return _CONTROL.sub("", text)[:NAME_LENGTH]
+    return clean(value.decode(errors="ignore") if isinstance(value, bytes) else value)
+
+
+def clean(name: str) -> str:
+    """A name on one line, and not too long."""
+    return _CONTROL.sub("", name)[:NAME_LENGTH]

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from ulid import ULID
 
 from talkabiz.domain import inputs as i
 from talkabiz.services.ports import Deliver, StoredDevice
+from talkabiz.whatsapp.attempt import Attempt
 from talkabiz.whatsapp.binding import Binding
+from talkabiz.whatsapp.call_errors import CallFailed
+from talkabiz.whatsapp.calls import Calls
 from talkabiz.whatsapp.devices import Devices
-from talkabiz.whatsapp.engine import Attempt, Engine
+from talkabiz.whatsapp.engine import Engine, Overhear
 from talkabiz.whatsapp.pool import Pool
 from talkabiz.whatsapp.run import RunClosed
 from talkabiz.whatsapp.watch import WATCH_SECONDS, Watch
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 LOG_OUT_SECONDS = 11.0
@@ -39,6 +44,7 @@ class LocalWhatsApp:
         loop: asyncio.AbstractEventLoop,
         watch_seconds: float = WATCH_SECONDS,
     ) -> None:
+        self._binding = binding
         self._devices = devices
         self._loop = loop
         self._deliver: Deliver | None = None
@@ -55,6 +61,20 @@ class LocalWhatsApp:
 
     def connect_facts(self, deliver: Deliver) -> None:
         self._deliver = deliver
+
+    def connect_chats(self, overhear: Overhear) -> None:
+        """Where what happens in chats goes. Until then it is dropped unread."""
+        self._engine.overhear = overhear
+
+    async def ask(self, attempt: str, call: Callable[[Calls], T], *, seconds: float) -> T:
+        """Calls into the library for an attempt that runs, on a thread of the pool. CallFailed, or TimeoutError past
+        the deadline: then the call goes on, and what comes of it isn't known.
+        """
+        found = self._engine.find(attempt)
+        if found is None or found.run is None:
+            raise CallFailed("not_connected")
+        calls = Calls(self._binding, found.run)
+        return await self._pool.call(lambda: call(calls), seconds=seconds)
 
     def start_pairing(self, klien_id: int, attempt: str) -> None:
         if self._stopping:

@@ -128,15 +128,15 @@ class Run:
 
     def is_up(self) -> bool:
         """Whether the link stands, and it or one before it has logged in. Waits while the library dials. RunClosed."""
-        return bool(self._call(self._library.IsConnected)) and bool(self._call(self._library.IsLoggedIn))
+        return bool(self.call(self._library.IsConnected)) and bool(self.call(self._library.IsLoggedIn))
 
     def is_heard(self) -> bool:
         """Whether WhatsApp answers this device, asked what each login asks. Waits for it, 75 s at most. RunClosed."""
-        return not self._call(lambda name: self._library.SetPassive(name, False))  # noqa: FBT003 - a C function
+        return not self.call(lambda name: self._library.SetPassive(name, False))  # noqa: FBT003 - a C function
 
     def log_out(self) -> str:
         """Takes the device off the phone; an error's text or nothing. Waits for WhatsApp, 75 s at most. RunClosed."""
-        return bytes(self._call(self._library.Logout)).decode(errors="replace")
+        return bytes(self.call(self._library.Logout)).decode(errors="replace")
 
     @property
     def is_lost(self) -> bool:
@@ -250,7 +250,7 @@ class Run:
 
     # --- calls and the end --------------------------------------------------------------------------------------------
 
-    def _call(self, function: Callable[[bytes], Any]) -> Any:
+    def call(self, function: Callable[[bytes], Any]) -> Any:
         with self._gate.shared():
             if not self._signed.is_set() or self._closing or self._finishing:
                 raise RunClosed

@@ -8,8 +8,9 @@ from pathlib import Path
 import structlog
 
 from talkabiz.domain import inputs as i
+from talkabiz.whatsapp.attempt import Attempt
 from talkabiz.whatsapp.devices import Devices
-from talkabiz.whatsapp.engine import Attempt, Engine
+from talkabiz.whatsapp.engine import Engine
 from talkabiz.whatsapp.pool import Pool
 from talkabiz.whatsapp.run import RunClosed
 

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from talkabiz.domain import inputs as i
 from talkabiz.sandbox.world import Sandbox
-from talkabiz.whatsapp.engine import Attempt, Engine
+from talkabiz.whatsapp.attempt import Attempt
+from talkabiz.whatsapp.engine import Engine
 from talkabiz.whatsapp.local import LocalWhatsApp
 from talkabiz.whatsapp.run import Hear, Kind, Run
 from tests.whatsapp.ear import Ear, fresh_attempt, link, until

@@ -115,7 +115,7 @@ async def test_a_library_that_gave_up_without_a_word_is_run_anew(at: Gateway) ->
     klien = await at.linked()
     known, run = len(at.told[klien]), run_of(at, klien)
 
-    await at.edge._pool.call(lambda: run._call(run._library.Disconnect), seconds=5)
+    await at.edge._pool.call(lambda: run.call(run._library.Disconnect), seconds=5)
 
     await at.until(klien, "connected", known)
     assert at.told[klien][known:] == ["reconnecting(link_lost)", "reconnecting(unreachable)", "connected"]

@@ -11,7 +11,7 @@ import pytest
 from talkabiz.domain import inputs as i
 from talkabiz.sandbox.world import Sandbox
 from talkabiz.whatsapp import watch
-from talkabiz.whatsapp.engine import Attempt
+from talkabiz.whatsapp.attempt import Attempt
 from talkabiz.whatsapp.local import LocalWhatsApp
 from talkabiz.whatsapp.run import Run
 from tests.whatsapp.conftest import Open

@@ -1,0 +1,41 @@
+"""One run as the engine sees it: what is known of it, and what it has told that hasn't been read yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from talkabiz.domain import inputs as i
+from talkabiz.whatsapp.run import Kind, Run
+
+
+@dataclass(eq=False, slots=True)
+class Attempt:
+    klien_id: int
+    name: str
+    store: str
+    pairing: bool
+    muted: bool = False
+    """Its facts aren't wanted: it was closed, or it runs only to be logged out."""
+    run: Run | None = None
+    """None while it waits for its turn."""
+    ahead: int | None = None
+    """The place in the line that was last told."""
+    signed: bool = False
+    closed_at: float | None = None
+    inbox: deque[tuple[float, Kind, int, bytes]] = field(default_factory=deque)
+    scanned: bool = False
+    """The library reported a successful pairing; the account comes next."""
+    paired: bool = False
+    adopted: bool = False
+    """The centre was told that it paired."""
+    me: i.Me | None = None
+    told: bool | None = None
+    """Whether the link was last told to be up; None before the first time and after the end."""
+    doubts: int = 0
+    """Polls in a row that found it otherwise."""
+    recovered: bool = False
+    """It answers again. Whether the centre had given it up by then, by its own clock, isn't known here."""
+    decided: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while it is up, and for good when it never will be again."""
