@@ -49,12 +49,12 @@ class Commands:
             return refusal(TalkabizError())
 
     async def _carry_out(self, name: str, sid: str, args: tuple[Any, ...]) -> Answer:
-        visitor = self._rooms.visitor(sid)
-        if visitor is None:
-            raise Unauthorized
         command = self._known.get(name)
         if command is None:
             raise NotFound(Sentence("Perintah tidak dikenal.", "There is no such command."))
+        visitor = self._rooms.visitor(sid)
+        if visitor is None:
+            raise Unauthorized
         self._desk.allowances.take_request(visitor.principal.actor)
         return await command(sid, visitor, _payload(args))
 
@@ -104,15 +104,15 @@ class Commands:
 
     async def _start(self, sid: str, visitor: Visitor, payload: Payload) -> Answer:
         del sid
-        return await self._desk.sessions.start(_actable(visitor, payload), caller=visitor.caller)
+        return await self._desk.sessions.start(await _actable(visitor, payload), caller=visitor.caller)
 
     async def _refresh(self, sid: str, visitor: Visitor, payload: Payload) -> Answer:
         del sid
-        return await self._desk.sessions.refresh(_actable(visitor, payload), caller=visitor.caller)
+        return await self._desk.sessions.refresh(await _actable(visitor, payload), caller=visitor.caller)
 
     async def _disconnect(self, sid: str, visitor: Visitor, payload: Payload) -> Answer:
         del sid
-        return await self._desk.sessions.disconnect(_actable(visitor, payload), caller=visitor.caller)
+        return await self._desk.sessions.disconnect(await _actable(visitor, payload), caller=visitor.caller)
 
 
 def refusal(error: TalkabizError) -> Answer:
@@ -153,9 +153,12 @@ def _visible(visitor: Visitor, payload: Payload) -> int:
     return klien_id
 
 
-def _actable(visitor: Visitor, payload: Payload) -> int:
+async def _actable(visitor: Visitor, payload: Payload) -> int:
+    """Asks anew whether the credential is good: once it has ended, nothing is done with it, not even for 2 s."""
     _only(payload, "klien_id")
     klien_id = _visible(visitor, payload)
     if not visitor.principal.may(Scope.SESSION):
         raise MissingScope
+    if await visitor.check_again() is None:
+        raise Unauthorized
     return klien_id

@@ -15,7 +15,8 @@ import socketio
 import structlog
 
 from talkabiz.domain.access import Kind, Principal
-from talkabiz.realtime.commands import Commands
+from talkabiz.domain.errors import NotFound
+from talkabiz.realtime.commands import Answer, Commands, refusal
 from talkabiz.realtime.relay import Relay
 from talkabiz.realtime.rooms import Rooms, Visitor, may_look
 from talkabiz.services.access import LINK_PREFIX
@@ -103,10 +104,14 @@ class Realtime:
         own = {f"{each}://{environ.get('HTTP_HOST', '')}" for each in schemes}
         return bool(asked := _origin(origin)) and asked in self._origins | {_origin(url) for url in own}
 
-    async def _connect(self, sid: str, environ: Environ, auth: object) -> None:
+    async def _connect(self, sid: str, environ: Any = None, auth: object = None, *_: object) -> Answer | None:
+        """A client may also send an event of this name, with an `environ` of its own making: that is no connecting."""
         if self._desk is None:
             raise socketio.exceptions.ConnectionRefusedError("starting")
-        visitor = await self._identify(self._desk, environ, auth)
+        real = self._sio.get_environ(sid)
+        if real is None or environ is not real:
+            return refusal(NotFound())
+        visitor = await self._identify(self._desk, real, auth)
         if visitor is None or not may_look(visitor.principal):
             raise socketio.exceptions.ConnectionRefusedError("unauthorized")
         self._rooms.arrive(sid, visitor)
@@ -115,6 +120,7 @@ class Realtime:
             greeting = asyncio.create_task(self._receive(sid, visitor.principal.klien_id), name="greet a klien")
             self._greetings.add(greeting)
             greeting.add_done_callback(self._greetings.discard)
+        return None
 
     async def _identify(self, desk: Desk, environ: Environ, auth: object) -> Visitor | None:
         """By `auth.token`, or else by the login cookie; a wrong token isn't made good by a cookie."""
@@ -140,14 +146,18 @@ class Realtime:
         except Exception:
             log.exception("greeting_failed", klien=klien_id)
 
-    async def _command(self, name: str, sid: str, *args: Any) -> dict[str, Any]:
+    async def _command(self, name: str, sid: str = "", *args: Any) -> Answer:
+        """Any event but `connect` and `disconnect`. Of one that is named `*`, the client chooses all but the name."""
         if self._commands is None:
             return {}
         return await self._commands.answer(name, sid, args)
 
-    async def _leave(self, sid: str, reason: object = None) -> None:
-        del reason
+    async def _leave(self, sid: str, *_: object) -> Answer | None:
+        """A client may also send an event of this name, and stay: it mustn't get out of the guard's sight."""
+        if self._sio.manager.is_connected(sid, "/"):
+            return refusal(NotFound())
         self._rooms.leave(sid)
+        return None
 
     # --- being allowed to stay ----------------------------------------------------------------------------------------
 

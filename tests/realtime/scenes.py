@@ -1,0 +1,39 @@
+"""What the tests of rights have in common: a klien with a secret, and what can be heard of it."""
+
+from __future__ import annotations
+
+from talkabiz.domain.access import Caller
+from tests.edges import API_KEY, House, Json
+from tests.fakes import QR_TEXT
+from tests.realtime.wire import EVENT, REFUSED, wire
+
+NAME, PHONE = "Warung Rahasia", "628155555555"
+SECRETS = (NAME, PHONE, PHONE[2:], QR_TEXT, "<svg", "2@")
+CALLER = Caller("test")
+EVERY_KLIEN = "*"
+UNAUTHORIZED = f'{REFUSED}{{"message":"unauthorized"}}'
+
+
+async def let_everything_happen(house: House, address: str, klien_id: int) -> None:
+    """Off, codes on show, linked anew and off again; over when somebody who may has seen it all."""
+    async with wire(address) as control:
+        await control.connect({"token": API_KEY})
+        await control.ask("subscribe", {"klien_id": klien_id})
+        await house.desk.sessions.disconnect(klien_id)
+        await house.link(klien_id, PHONE, NAME)
+        await house.desk.sessions.disconnect(klien_id)
+        assert await control.wait_for(f'{EVENT}["disconnected"', nth=2) != "closed"
+        assert [secret for secret in SECRETS if secret in str(control.frames)] == list(SECRETS), (
+            "there was much to hear"
+        )
+
+
+def code_of(answer: Json) -> str | None:
+    error = answer.get("error")
+    return error["code"] if error else None
+
+
+async def id_of_link(house: House, token: str) -> int:
+    found = await house.desk.access.by_link(token)
+    assert found
+    return found.credential_id
