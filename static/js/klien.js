@@ -4,6 +4,7 @@ import { dayAndTime, setClock } from "./clock.js";
 import { isNewer, openLink } from "./link.js";
 import { groupOf, maskPhone, setIcon, wordOf } from "./looks.js";
 import { showClock, showQr } from "./qr.js";
+import { complain, complainOf } from "./trouble.js";
 import { language, say } from "./words.js";
 
 const TICK = 250;
@@ -29,6 +30,12 @@ const ask = openLink({
     hears = now;
     unlock();
   },
+  end: () => {
+    leave();
+    if (!at("ended")) return;
+    at("live").hidden = true;
+    at("ended").hidden = false;
+  },
 });
 
 connect.addEventListener("click", () => wish("start"));
@@ -53,17 +60,18 @@ async function wish(command) {
   unlock();
 }
 
-/** An answer: a snapshot, a snapshot with what was missed, an error, or null. */
+/** An answer: a snapshot, a snapshot with what was missed, an error, or null. It is handed back. */
 function take(answer) {
-  if (!answer) complain(hears ? say("failed") : "");
-  else if (answer.error?.code === "not_found") leave();
-  else if (answer.error) complain(answer.error.message[language]);
-  else show(answer.snapshot ?? answer);
-  if (answer?.warning) complain(say(answer.warning));
+  if (answer?.error?.code === "not_found") {
+    leave();
+    complain(say("gone"));
+  } else if (answer || hears) complainOf(answer);
+  if (answer && !answer.error) show(answer.snapshot ?? answer);
+  return answer;
 }
 
 function show(snapshot) {
-  if (snapshot.klien_id !== klienId || !isNewer(snapshot, shown)) return;
+  if (gone || snapshot.klien_id !== klienId || !isNewer(snapshot, shown)) return;
   const before = shown;
   shown = snapshot;
   setClock(snapshot.server_now);
@@ -82,6 +90,8 @@ function show(snapshot) {
   showAccount(snapshot);
   showButtons(snapshot);
   announce(snapshot, before);
+  // What couldn't be had has come all the same.
+  if (snapshot.status !== before?.status && (PAIRING.has(snapshot.status) || snapshot.status === "connected")) complain("");
 }
 
 function showAccount({ me, status, since }) {
@@ -118,14 +128,14 @@ function announce(snapshot, before) {
   if (isNew || code) at("announcement").textContent = snapshot.message[language] + code;
 }
 
-function complain(text) {
-  at("trouble").textContent = text;
-  at("trouble").hidden = !text;
-}
-
+/** There is nothing to be seen here any more, and nothing to be done. */
 function leave() {
   gone = true;
+  shown = shown && { ...shown, qr: null, retry_at: null };
   showQr(null);
-  complain(say("gone"));
+  if (shown) showClock(shown);
+  question.close("no");
+  at("figure").hidden = false;
+  at("steps").hidden = at("cover").hidden = at("account").hidden = true;
   unlock();
 }

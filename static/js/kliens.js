@@ -2,6 +2,7 @@
 
 import { isNewer, openLink } from "./link.js";
 import { groupOf, maskPhone, setIcon, wordOf } from "./looks.js";
+import { complain, complainOf } from "./trouble.js";
 import { language } from "./words.js";
 
 const list = document.getElementById("kliens");
@@ -12,18 +13,24 @@ const ask = openLink({
   arrive: readAll,
   show,
   listening: () => {},
+  end: () => {},
 });
 
 /** Everything that this page shows, in as many helpings as the server likes to give. */
 async function readAll() {
-  if (!list) return;
+  if (!list) return null;
   let after = Number(list.dataset.after);
   while (after !== null && after < Number(list.dataset.last)) {
     const answer = await ask("subscribe", { klien_id: "*", after });
-    if (!answer?.snapshots) return;
+    complain("");
+    if (!answer?.snapshots) {
+      complainOf(answer);
+      return answer;
+    }
     answer.snapshots.forEach(show);
     after = answer.next;
   }
+  return null;
 }
 
 function show(snapshot) {

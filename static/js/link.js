@@ -20,34 +20,51 @@ export function isNewer(next, known) {
   return next.server_now >= known.server_now;
 }
 
+const KLIENS_OWN = /^\/link\/([^/]+)$/;
+
+/** On a klien's own page the address is the credential; it goes to the socket from here, and is kept nowhere. */
+const token = location.pathname.match(KLIENS_OWN)?.[1];
+
 /**
  * Open the socket.
- * `arrive` runs after each (re)connection, `show` with each pushed snapshot, `listening` with whether we hear the server.
+ * `arrive` runs after each (re)connection, `show` with each pushed snapshot, `listening` with whether we hear the server,
+ * `end` when the credential is good no more: it isn't tried again then.
  * Returns `ask(command, payload)`: the answer, or null if none came.
  */
-export function openLink({ arrive, show, listening }) {
-  const socket = io({ transports: ["websocket", "polling"], reconnectionDelay: 500, reconnectionDelayMax: 5000 });
+export function openLink({ arrive, show, listening, end }) {
+  const socket = io({
+    transports: ["websocket", "polling"],
+    reconnectionDelay: 500,
+    reconnectionDelayMax: 5000,
+    ...(token && { auth: { token } }),
+  });
   const banner = new Banner();
   const lose = () => {
     listening(false);
     banner.lose();
   };
 
-  socket.on("connect", async () => {
-    await arrive();
-    if (!socket.connected) return;
+  // Whoever was refused for asking too often hears nothing yet: it is tried again when it may be.
+  const settle = async (id) => {
+    const wait = (await arrive())?.error?.retry_after;
+    if (socket.id !== id) return;
     banner.recover();
     listening(true);
-  });
+    if (wait) setTimeout(() => socket.id === id && settle(id), wait * 1000);
+  };
+
+  socket.on("connect", () => settle(socket.id));
   socket.on("disconnect", (reason) => {
     lose();
-    // The client tries again by itself, unless the server said goodbye (it restarts, or the login has ended).
+    // The client tries again by itself, unless the server said goodbye (it restarts, or the login or link has ended).
     if (reason === "io server disconnect") setTimeout(() => socket.connect(), RETRY_AFTER);
   });
   socket.on("connect_error", (error) => {
     lose();
-    if (error.message === "unauthorized") banner.endLogin();
-    else if (!socket.active) setTimeout(() => socket.connect(), RETRY_AFTER);
+    if (error.message === "unauthorized") {
+      banner.end();
+      end();
+    } else if (!socket.active) setTimeout(() => socket.connect(), RETRY_AFTER);
   });
   for (const name of STATE_EVENTS) {
     socket.on(name, (snapshot) => {
@@ -94,11 +111,12 @@ class Banner {
     document.body.classList.remove("stale");
   }
 
-  endLogin() {
+  end() {
     this.recover();
     this.#over = true;
+    if (token) return; // its page says so itself
     this.#show(say("login_ended"));
-    this.#offer(say("log_in"), "/login");
+    this.#offer(say("log_in"), `/login?next=${encodeURIComponent(location.pathname)}`);
   }
 
   #show(text) {

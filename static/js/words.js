@@ -9,6 +9,8 @@ const WORDS = {
     "code_left": "Kode {n} dari {of} · {seconds} dtk",
     "connect": "Hubungkan",
     "continue": "Lanjutkan",
+    "copied": "Tersalin.",
+    "copy_by_hand": "Peramban ini tidak mengizinkan salin otomatis: alamatnya sudah terpilih, salin dengan Ctrl+C.",
     "disconnect": "Putuskan",
     "failed": "Permintaan tidak terjawab. Coba lagi.",
     "gone": "Klien ini tidak ada lagi.",
@@ -28,7 +30,8 @@ const WORDS = {
     "status_qr_requested": "Meminta kode",
     "status_reconnecting": "Menyambung ulang",
     "status_scanning": "Menautkan",
-    "use_here": "Pakai di sini"
+    "use_here": "Pakai di sini",
+    "wait": "Sisa waktu: {left}"
   },
   "en": {
     "again": "Try again",
@@ -37,6 +40,8 @@ const WORDS = {
     "code_left": "Code {n} of {of} · {seconds} s",
     "connect": "Connect",
     "continue": "Continue",
+    "copied": "Copied.",
+    "copy_by_hand": "This browser doesn't let pages copy: the address is selected, copy it with Ctrl+C.",
     "disconnect": "Disconnect",
     "failed": "The request wasn't answered. Try again.",
     "gone": "This klien doesn't exist any more.",
@@ -56,7 +61,8 @@ const WORDS = {
     "status_qr_requested": "Asking for a code",
     "status_reconnecting": "Reconnecting",
     "status_scanning": "Linking",
-    "use_here": "Use here"
+    "use_here": "Use here",
+    "wait": "Time left: {left}"
   }
 };
 

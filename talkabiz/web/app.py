@@ -10,7 +10,22 @@ from quart import Quart
 from quart_schema import QuartSchema
 
 from talkabiz.services.desk import Desk
-from talkabiz.web import access, docs, errors, headers, health, kliens, metrics, older, pages, sessions
+from talkabiz.web import (
+    access,
+    account,
+    docs,
+    errors,
+    headers,
+    health,
+    klien_pages,
+    kliens,
+    links,
+    login,
+    metrics,
+    older,
+    pages,
+    sessions,
+)
 from talkabiz.web.auth import Site
 from talkabiz.web.openapi import Document
 from talkabiz.web.reading import JsonRequest
@@ -52,7 +67,9 @@ def create_app(
     )
     app.json.sort_keys = False  # type: ignore[attr-defined] # of the provider that QuartSchema put there
     app.json.ensure_ascii = False  # type: ignore[attr-defined] # as above
-    for room in (health, metrics, older, kliens, sessions, access, docs, pages):
+    for room in (health, metrics, older, kliens, sessions, access, docs):
+        app.register_blueprint(room.blueprint)
+    for room in (pages, login, account, klien_pages, links):
         app.register_blueprint(room.blueprint)
     headers.add_to(app)
     errors.add_to(app)

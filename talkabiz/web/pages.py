@@ -1,25 +1,29 @@
-"""The pages for people. They show how things are when they load; from then on the socket alone moves them."""
+"""What every page for people has: its language, its frame, and faults as sentences.
+
+Pages show how things are when they load; from then on the socket alone moves them.
+"""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from quart import Blueprint, Response, render_template, request
+from werkzeug.urls import iri_to_uri
 
-from talkabiz.domain.errors import InvalidInput, NotFound, TalkabizError, Unauthorized
-from talkabiz.domain.ids import mask_phone, parse_path_id
-from talkabiz.domain.klien import Klien
-from talkabiz.services.operators import LOGIN_DAYS, cookie_name
+from talkabiz.domain.access import Kind, Principal
+from talkabiz.domain.errors import NotFound, TalkabizError, Unauthorized
 from talkabiz.web import auth
-from talkabiz.web.auth import desk, site
+from talkabiz.web.auth import site
 from talkabiz.web.headers import nonce, request_id
-from talkabiz.web.words import GROUPS, LANGUAGES, WORDS
+from talkabiz.web.words import GROUPS, LANGUAGES, WORDS, duration
 
 LANGUAGE_COOKIE = "talkabiz_language"
 ONE_YEAR_SECONDS = 31_536_000
-DAY_SECONDS = 86_400
-PAGE = 50
+
+KLIENS_OWN = "/link/"
+"""Where a klien's person is, who has no business with the operator's pages."""
 
 # Addresses that answer programs whatever their Accept says.
 PROGRAM_PATHS = ("/api/", "/whatsapp/", "/wa/", "/health", "/sandbox/api/", "/static/")
@@ -27,98 +31,32 @@ PROGRAM_PATHS = ("/api/", "/whatsapp/", "/wa/", "/health", "/sandbox/api/", "/st
 blueprint = Blueprint("pages", __name__)
 
 
-# --- coming in --------------------------------------------------------------------------------------------------------
-
-
-@blueprint.get("/login")
-async def show_login() -> Response:
-    """How to get a link: there is no password that could be guessed."""
-    return await show_page("login.html")
-
-
-@blueprint.get("/login/<token>")
-async def show_login_link(token: str) -> Response:
-    """A button: opening the link alone uses nothing up, because mail scanners and previews open links too."""
-    if not await desk().operators.peek_link(token):
-        return await _used_up()
-    return await show_page("login_link.html", token=token)
-
-
-@blueprint.post("/login/<token>")
-async def use_login_link(token: str) -> Response:
-    auth.check_not_foreign()
-    login = await desk().operators.log_in_by_link(token, auth.address())
-    if login is None:
-        return await _used_up()
-    answer = _go("/")
-    _set_cookie(answer, cookie_name(site().base_url), login, LOGIN_DAYS * DAY_SECONDS)
-    return answer
-
-
-@blueprint.post("/logout")
-async def log_out() -> Response:
-    await auth.check_own_page()
-    await desk().operators.log_out(auth.login_cookie(), auth.address())
-    answer = _go("/login")
-    answer.delete_cookie(cookie_name(site().base_url), secure=site().is_https, httponly=True, samesite="Lax")
-    return answer
-
-
 @blueprint.post("/language")
 async def choose_language() -> Response:
     form = await request.form
-    answer = _go(_local_path(form.get("back", "/")))
+    answer = go(local_path(form.get("back", "/")))
     if (chosen := form.get("language", "")) in LANGUAGES:
-        _set_cookie(answer, LANGUAGE_COOKIE, chosen, ONE_YEAR_SECONDS)
+        set_cookie(answer, LANGUAGE_COOKIE, chosen, ONE_YEAR_SECONDS)
     return answer
 
 
-# --- kliens -----------------------------------------------------------------------------------------------------------
+# --- who looks --------------------------------------------------------------------------------------------------------
 
 
-@blueprint.get("/")
-async def show_kliens() -> Response:
-    await _identify_operator()
-    return await _kliens_page()
-
-
-@blueprint.post("/kliens")
-async def add_klien() -> Response:
-    await _identify_operator()
-    nama = (await request.form).get("nama", "")
-    try:
-        klien = await desk().kliens.add(nama, caller=auth.caller())
-    except InvalidInput as error:
-        answer = await _kliens_page(wrong=error.message.as_dict()[language()], nama=nama)
-        answer.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
-        return answer
-    return _go(f"/kliens/{klien.id}")
-
-
-@blueprint.get("/kliens/<klien_id>")
-async def show_klien(klien_id: str) -> Response:
-    await _identify_operator()
-    klien = await desk().kliens.get(parse_path_id(klien_id))
-    return await show_page("klien.html", klien=klien, snapshot=await desk().sessions.live(klien.id))
-
-
-async def _kliens_page(**form: str) -> Response:
-    """A page of kliens beside what each session says; both go by id."""
-    after = parse_path_id(text) if (text := request.args.get("after")) else 0
-    kliens, following = await desk().kliens.page(after, PAGE)
-    snapshots = {each["klien_id"]: each for each in await desk().sessions.page(after, PAGE)}
-    rows = [(klien, snapshots[klien.id]) for klien in kliens if klien.id in snapshots]
-    return await show_page("kliens.html", rows=rows, after=after, following=following, phone=_phone, **form)
-
-
-def _phone(klien: Klien) -> str:
-    return f"+{mask_phone(klien.wa_nomor)}" if klien.wa_nomor else ""
-
-
-async def _identify_operator() -> None:
+async def identify_operator() -> Principal:
     """Raises NotFound for programs of one klien: these pages aren't theirs."""
-    if not (await auth.identify()).sees_all:
+    principal = await auth.identify()
+    if not principal.sees_all:
         raise NotFound
+    return principal
+
+
+async def identify_person() -> Principal:
+    """An operator in a browser. Raises NotFound for programs, an admin's too: they have no account."""
+    principal = await auth.identify()
+    if principal.kind is not Kind.OPERATOR:
+        raise NotFound
+    return principal
 
 
 # --- faults, as people see them ---------------------------------------------------------------------------------------
@@ -132,18 +70,11 @@ def wants_page() -> bool:
 
 
 async def show_error(error: TalkabizError, status: HTTPStatus) -> Response:
-    """A page with a sentence; without a login, the way to one."""
+    """A page with a sentence; without a login, the way to one, and from there back."""
     if isinstance(error, Unauthorized) and request.method in auth.SAFE_METHODS:
-        return _go("/login")
-    answer = await show_page("error.html", error=error, status=status, request_id=request_id())
-    answer.status_code = status
-    return answer
-
-
-async def _used_up() -> Response:
-    answer = await show_page("login_gone.html")
-    answer.status_code = HTTPStatus.GONE
-    return answer
+        return go(login_path(_here()))
+    wait = duration(error.retry_after, language()) if error.retry_after else ""
+    return await show_page("error.html", status=status, error=error, wait=wait, request_id=request_id())
 
 
 # --- what every page has ----------------------------------------------------------------------------------------------
@@ -154,7 +85,10 @@ def language() -> str:
     return chosen if chosen in LANGUAGES else site().language
 
 
-async def show_page(template: str, **values: Any) -> Response:
+async def show_page(
+    template: str, *, status: HTTPStatus = HTTPStatus.OK, here: str | None = None, **values: Any
+) -> Response:
+    """`here`: the address that shows this page again, where it isn't the one that was asked."""
     spoken = language()
     html = await render_template(
         template,
@@ -165,21 +99,33 @@ async def show_page(template: str, **values: Any) -> Response:
         nonce=nonce(),
         sandbox=site().sandbox,
         token_of_form=auth.form_token(auth.login_cookie()),
-        here=request.path,
+        here=here or _here(),
+        is_operators=not request.path.startswith(KLIENS_OWN),
+        status=status,
         **values,
     )
-    return Response(html, content_type="text/html; charset=utf-8")
+    return Response(html, status=status, content_type="text/html; charset=utf-8")
 
 
-def _go(path: str) -> Response:
+def go(path: str) -> Response:
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path})
 
 
-def _local_path(text: str) -> str:
+def login_path(wanted: str) -> str:
+    """To the login, and from there on to what was wanted."""
+    return "/login" if wanted == "/" else f"/login?{urlencode({'next': wanted})}"
+
+
+def local_path(text: str) -> str:
     """The way back, unless it leads to another site, as two slashes (of either kind) do."""
     ours = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
-    return text if ours else "/"
+    return iri_to_uri(text) if ours else "/"
 
 
-def _set_cookie(answer: Response, name: str, value: str, seconds: int) -> None:
+def set_cookie(answer: Response, name: str, value: str, seconds: int) -> None:
     answer.set_cookie(name, value, max_age=seconds, httponly=True, samesite="Lax", secure=site().is_https)
+
+
+def _here() -> str:
+    """The way to this page, as it was asked for."""
+    return local_path(request.full_path.rstrip("?"))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 LANGUAGES: Mapping[str, str] = {"id": "Indonesia", "en": "English"}
+
+UNITS: Mapping[str, tuple[str, str, str]] = {"id": ("detik", "menit", "jam"), "en": ("s", "min", "h")}
+LONGEST_IN_SECONDS = 90
+LONGEST_IN_MINUTES = 90
 
 GROUPS: Mapping[str, str] = {
     "disconnected": "neutral",
@@ -20,17 +25,20 @@ GROUPS: Mapping[str, str] = {
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     "id": {
+        "account": "Akun",
         "add_klien": "Tambah klien",
         "add_klien_hint": "Satu klien menautkan satu akun WhatsApp.",
         "all_kliens": "Semua klien",
         "cancel": "Batal",
         "confirm_disconnect": "Putuskan",
         "connect": "Hubungkan",
+        "copy_link": "Salin",
         "disconnect": "Putuskan",
         "disconnect_explained": (
             "Perangkat ini dihapus dari WhatsApp di ponsel. Untuk memakainya lagi, kode QR harus dipindai ulang."
         ),
         "disconnect_question": "Putuskan WhatsApp klien ini?",
+        "disconnect_yours": "Putuskan WhatsApp Anda?",
         "empty": "Belum ada klien",
         "empty_hint": "Tambahkan klien pertama, lalu tautkan WhatsApp-nya dengan memindai kode QR.",
         "error": "Ada yang tidak beres",
@@ -39,24 +47,58 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "honest": "Talkabiz bukan produk resmi WhatsApp.",
         "kliens": "Klien",
         "language": "Bahasa",
+        "last_used_at": "Terakhir dipakai",
+        "link_address": "Alamat tautan",
+        "link_another": "Buat tautan lain",
+        "link_ended": "Tautan berakhir",
+        "link_for_klien": "Tautan untuk klien",
+        "link_gone": "Tautan ini tidak berlaku lagi",
+        "link_gone_hint": "Minta tautan baru kepada bisnis yang mengirimkannya kepada Anda.",
+        "link_hint": "Dengan tautan ini klien menautkan WhatsApp-nya sendiri, di ponsel atau komputernya, tanpa masuk.",
+        "link_made": "Salin tautan ini sekarang: alamatnya hanya ditampilkan sekali.",
+        "link_make": "Buat tautan untuk klien",
+        "link_once": "Siapa pun yang memegangnya dapat menautkan dan memutuskan WhatsApp klien ini.",
+        "link_private": "Halaman ini untuk Anda sendiri: jangan bagikan alamatnya.",
+        "link_title": "Tautkan WhatsApp Anda",
+        "link_until": "Berlaku sampai",
+        "logged_in_at": "Masuk pada",
         "login": "Masuk",
         "login_button": "Masuk di peramban ini",
         "login_command": "talkabiz login-link",
         "login_gone": "Tautan ini tidak berlaku lagi",
         "login_gone_hint": "Tautan masuk berlaku 15 menit dan hanya dapat dipakai sekali. Buat yang baru di server:",
-        "login_hint": "Tidak ada kata sandi yang bisa ditebak. Buat tautan masuk sekali pakai di server:",
+        "login_hint": "Buat tautan masuk sekali pakai di server:",
         "login_link": "Tautan masuk Anda siap",
-        "login_link_hint": "Tekan tombol untuk masuk. Setelah itu tautan ini tidak berlaku lagi.",
+        "login_link_hint": "Tekan tombol untuk masuk sebagai {name}. Setelah itu tautan ini tidak berlaku lagi.",
         "login_open": "Lalu buka tautan yang tampil. Saat pertama dijalankan, server juga menampilkannya sendiri.",
+        "login_without": "Tanpa kata sandi",
+        "logins": "Sesi masuk Anda",
         "logout": "Keluar",
+        "logout_everywhere": "Keluar di semua peramban",
+        "logout_everywhere_hint": "Mengakhiri semua sesi masuk Anda, di peramban ini juga.",
         "main": "Langsung ke isi",
+        "minutes": "{n} menit",
         "name": "Nama klien",
         "name_on_whatsapp": "Nama di WhatsApp",
         "needs_script": "Halaman ini membutuhkan JavaScript untuk menampilkan kode QR dan keadaan langsung.",
         "next_page": "Halaman berikutnya",
         "number": "Nomor",
         "only_yours": "Tautkan hanya jika Anda sendiri yang memulai proses ini.",
+        "operator_name": "Nama operator",
+        "password": "Kata sandi",
+        "password_change": "Ganti kata sandi",
+        "password_changed": "Kata sandi tersimpan. Semua sesi masuk Anda yang lain sudah diakhiri.",
+        "password_current": "Kata sandi sekarang",
+        "password_hint": "Paling sedikit 10 karakter. Beberapa kata acak lebih baik daripada satu kata dengan angka.",
+        "password_lacking": (
+            "Anda belum punya kata sandi. Dengan kata sandi, Anda dapat masuk tanpa tautan dari server."
+        ),
+        "password_new": "Kata sandi baru",
+        "password_save": "Simpan kata sandi",
+        "password_set": "Buat kata sandi",
+        "password_why": "Tidak wajib: tautan masuk dari server selalu dapat dipakai.",
         "refresh": "Buat kode baru",
+        "reveal": "Tampilkan",
         "sandbox": "Mode sandbox",
         "sandbox_hint": "Terhubung ke WhatsApp tiruan di komputer ini; tidak ada ponsel atau pesan sungguhan.",
         "since": "Sejak",
@@ -73,21 +115,29 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "step_3": "Ketuk Tautkan perangkat.",
         "step_4": "Arahkan ponsel ke kode ini.",
         "steps": "Cara memindai",
+        "this_browser": "peramban ini",
+        "time_left": "Sisa waktu: {wait}.",
         "title": "Talkabiz",
         "to_start": "Ke halaman awal",
+        "too_many_logins": "Terlalu banyak percobaan masuk. Coba lagi dalam {wait}.",
+        "who_you_are": "Anda masuk sebagai",
+        "wrong_current": "Kata sandi sekarang salah.",
     },
     "en": {
+        "account": "Account",
         "add_klien": "Add a klien",
         "add_klien_hint": "Each klien links one WhatsApp account.",
         "all_kliens": "All kliens",
         "cancel": "Cancel",
         "confirm_disconnect": "Disconnect",
         "connect": "Connect",
+        "copy_link": "Copy",
         "disconnect": "Disconnect",
         "disconnect_explained": (
             "This device is removed from WhatsApp on the phone. To use it again, a QR code has to be scanned again."
         ),
         "disconnect_question": "Disconnect this klien's WhatsApp?",
+        "disconnect_yours": "Disconnect your WhatsApp?",
         "empty": "No kliens yet",
         "empty_hint": "Add the first klien, then link its WhatsApp by scanning a QR code.",
         "error": "Something isn't right",
@@ -96,24 +146,58 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "honest": "Talkabiz is not an official WhatsApp product.",
         "kliens": "Kliens",
         "language": "Language",
+        "last_used_at": "Last used",
+        "link_address": "Address of the link",
+        "link_another": "Make another link",
+        "link_ended": "Link ended",
+        "link_for_klien": "Link for the klien",
+        "link_gone": "This link doesn't work any more",
+        "link_gone_hint": "Ask the business that sent it to you for a new link.",
+        "link_hint": (
+            "With a link the klien connects its WhatsApp by itself, on its own phone or computer, without a login."
+        ),
+        "link_made": "Copy this link now: its address is shown only once.",
+        "link_make": "Make a link for the klien",
+        "link_once": "Whoever holds it can connect and disconnect this klien's WhatsApp.",
+        "link_private": "This page is for you alone: don't share its address.",
+        "link_title": "Link your WhatsApp",
+        "link_until": "Works until",
+        "logged_in_at": "Logged in",
         "login": "Log in",
         "login_button": "Log in on this browser",
         "login_command": "talkabiz login-link",
         "login_gone": "This link doesn't work any more",
         "login_gone_hint": "A login link works for 15 minutes and only once. Make a new one on the server:",
-        "login_hint": "There is no password to guess. Make a one-time login link on the server:",
+        "login_hint": "Make a one-time login link on the server:",
         "login_link": "Your login link is ready",
-        "login_link_hint": "Press the button to log in. After that this link doesn't work any more.",
+        "login_link_hint": "Press the button to log in as {name}. After that this link doesn't work any more.",
         "login_open": "Then open the link that it prints. At its first start the server prints one by itself.",
+        "login_without": "Without a password",
+        "logins": "Your logins",
         "logout": "Log out",
+        "logout_everywhere": "Log out everywhere",
+        "logout_everywhere_hint": "Ends all your logins, on this browser too.",
         "main": "Skip to the content",
+        "minutes": "{n} minutes",
         "name": "Name of the klien",
         "name_on_whatsapp": "Name on WhatsApp",
         "needs_script": "This page needs JavaScript to show the QR code and the live state.",
         "next_page": "Next page",
         "number": "Number",
         "only_yours": "Link only if you started this yourself.",
+        "operator_name": "Operator's name",
+        "password": "Password",
+        "password_change": "Change the password",
+        "password_changed": "The password is saved. All your other logins have ended.",
+        "password_current": "Current password",
+        "password_hint": "At least 10 characters. A few random words are better than one word with digits.",
+        "password_lacking": "You have no password yet. With one you can log in without a link from the server.",
+        "password_new": "New password",
+        "password_save": "Save the password",
+        "password_set": "Set a password",
+        "password_why": "Not a must: login links from the server always work.",
         "refresh": "Make a new code",
+        "reveal": "Show",
         "sandbox": "Sandbox mode",
         "sandbox_hint": "Connected to a pretend WhatsApp on this computer; no real phone, no real messages.",
         "since": "Since",
@@ -130,7 +214,23 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "step_3": "Tap Link a device.",
         "step_4": "Point the phone at this code.",
         "steps": "How to scan",
+        "this_browser": "this browser",
+        "time_left": "Time left: {wait}.",
         "title": "Talkabiz",
         "to_start": "To the start page",
+        "too_many_logins": "Too many attempts to log in. Try again in {wait}.",
+        "who_you_are": "You are logged in as",
+        "wrong_current": "The current password is wrong.",
     },
 }
+
+
+def duration(seconds: float, language: str) -> str:
+    """How long to wait, rounded up: "42 s", "15 min", "2 h"."""
+    units = UNITS[language]
+    if seconds < LONGEST_IN_SECONDS:
+        return f"{math.ceil(seconds)} {units[0]}"
+    minutes = math.ceil(seconds / 60)
+    if minutes < LONGEST_IN_MINUTES:
+        return f"{minutes} {units[1]}"
+    return f"{math.ceil(minutes / 60)} {units[2]}"

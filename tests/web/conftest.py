@@ -9,6 +9,7 @@ import pytest
 
 from talkabiz.domain.limits import Limits
 from tests.edges import Client, House, open_house
+from tests.web.page import browser
 
 
 @pytest.fixture(name="house")
@@ -25,3 +26,20 @@ async def _admin(house: House) -> Client:
 @pytest.fixture(name="klien_id")
 async def _klien_id(house: House) -> int:
     return await house.add_klien()
+
+
+@pytest.fixture(name="visitor")
+async def _visitor(house: House) -> Client:
+    """A browser without a login."""
+    return browser(house)
+
+
+@pytest.fixture(name="login")
+async def _login(house: House) -> str:
+    return await house.login()
+
+
+@pytest.fixture(name="operator")
+async def _operator(house: House, login: str) -> Client:
+    """A browser with that login."""
+    return browser(house, talkabiz_session=login)

@@ -17,7 +17,7 @@ SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 def routes(house: House) -> Iterator[tuple[str, str]]:
     """Every method and path that needs a credential, `0` where an id stands."""
     for rule in house.app.url_map.iter_rules():
-        needs_none = ("/health", "/static", "/login", "/logout", "/language", "/openapi.json", "/docs")
+        needs_none = ("/health", "/static", "/login", "/logout", "/language", "/openapi.json", "/docs", "/link/")
         if not rule.rule.startswith(needs_none):
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
                 yield method, rule.rule.replace("<klien_id>", "{id}")

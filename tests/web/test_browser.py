@@ -218,7 +218,7 @@ async def test_a_login_that_ended_leads_to_a_new_one(house: House, address: str,
     await house.desk.operators.log_out(login)
     await house.realtime.check_visitors()
     await tab.page.get_by_role("link", name="Log in").click()
-    await expect(tab.page).to_have_url(f"{address}/login")
+    await expect(tab.page).to_have_url(f"{address}/login?next=%2Fkliens%2F{klien_id}")
 
 
 async def fits(page: Page) -> bool:

@@ -20,7 +20,7 @@ from talkabiz.web.openapi import TAGS
 from tests.edges import Client, House, open_house
 
 # What isn't for programs. Whoever adds a room decides.
-NOT_PART = {"pages", "login", "account", "klien_pages", "links", "docs", "static"}
+NOT_PART = {"account", "docs", "klien_pages", "links", "login", "pages", "static"}
 BRACES = str.maketrans("<>", "{}")
 
 Json = dict[str, Any]

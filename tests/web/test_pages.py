@@ -1,131 +1,15 @@
-"""The pages, as a browser gets them: logging in, languages, the hooks that the script and tests hold on to."""
+"""The pages, as a browser gets them: kliens, languages, the hooks that the script and tests hold on to."""
 
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from quart import Response
 
+from talkabiz.domain.access import Caller
 from tests.edges import Client, House, open_house
-
-BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Sec-Fetch-Site": "same-origin"}
-
-
-class Page(HTMLParser):
-    """The elements of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.html = html
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def having(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for _, attributes in self.elements if name in attributes]
-
-
-async def page(client: Client, path: str, expect: int = 200) -> Page:
-    answer = await client.send("GET", path)
-    assert answer.status_code == expect
-    assert answer.content_type == "text/html; charset=utf-8"
-    return Page(await answer.get_data(as_text=True))
-
-
-@pytest.fixture(name="visitor")
-async def _visitor(house: House) -> Client:
-    return Client(house.client(None).http, dict(BROWSER))
-
-
-@pytest.fixture(name="operator")
-async def _operator(house: House) -> Client:
-    return Client(house.client(None).http, {**BROWSER, "Cookie": f"talkabiz_session={await house.login()}"})
-
-
-def cookie_of(answer: Response, name: str) -> str:
-    found = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith(f"{name}=")]
-    assert len(found) == 1
-    return str(found[0])
-
-
-# --- logging in -------------------------------------------------------------------------------------------------------
-
-
-async def test_a_link_logs_one_browser_in_once(house: House, visitor: Client) -> None:
-    path = f"/login/{await house.desk.operators.make_login_link()}"
-    await page(visitor, path)
-    shown = await page(visitor, path)  # opening it uses nothing up
-    assert [form["action"] for form in shown.having("action") if form["action"] == path] == [path]
-    answer = await visitor.send("POST", path)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
-    cookie = cookie_of(answer, "talkabiz_session")
-    assert re.search(r"; HttpOnly", cookie)
-    assert re.search(r"; SameSite=Lax", cookie)
-    assert re.search(r"; Max-Age=1209600", cookie)
-    assert "Secure" not in cookie
-    inside = Client(visitor.http, {**BROWSER, "Cookie": cookie.partition(";")[0]})
-    await page(inside, "/")
-    assert (await visitor.send("POST", path)).status_code == 410
-    await page(visitor, path, expect=410)
-
-
-async def test_the_cookie_is_secure_where_the_address_is(tmp_path: Path) -> None:
-    async with open_house(tmp_path, base_url="https://wa.example.com") as house, house.app.test_app():
-        path = f"/login/{await house.desk.operators.make_login_link()}"
-        answer = await Client(house.client(None).http, dict(BROWSER)).send("POST", path)
-        cookie = cookie_of(answer, "__Host-talkabiz_session")
-        assert "; Secure" in cookie
-        assert "; Path=/" in cookie
-        assert "Domain" not in cookie
-
-
-async def test_a_link_works_for_15_minutes(house: House, visitor: Client) -> None:
-    path = f"/login/{await house.desk.operators.make_login_link()}"
-    house.clock.advance(15 * 60 - 1)
-    await page(visitor, path)
-    house.clock.advance(1)
-    await page(visitor, path, expect=410)
-    assert (await visitor.send("POST", path)).status_code == 410
-
-
-async def test_a_made_up_link_logs_nobody_in(visitor: Client) -> None:
-    await page(visitor, "/login/made-up", expect=410)
-    assert (await visitor.send("POST", "/login/made-up")).status_code == 410
-
-
-async def test_another_sites_page_logs_nobody_in(house: House, visitor: Client) -> None:
-    path = f"/login/{await house.desk.operators.make_login_link()}"
-    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
-        assert (await visitor.send("POST", path, headers=headers)).status_code == 403
-    bare = Client(visitor.http, {})
-    assert (await bare.send("POST", path, headers={"Origin": "http://evil.example"})).status_code == 403
-    assert (await bare.send("POST", path, headers={"Origin": "null"})).status_code == 303
-
-
-async def test_logging_out_ends_the_login_itself(operator: Client) -> None:
-    answer = await operator.send("POST", "/logout")
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
-    assert "Max-Age=0" in cookie_of(answer, "talkabiz_session")
-    assert (await operator.send("GET", "/")).headers["Location"] == "/login"
-
-
-async def test_another_sites_page_cannot_log_out(operator: Client) -> None:
-    assert (await operator.send("POST", "/logout", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 403
-    await page(operator, "/")
-
-
-async def test_without_a_login_pages_lead_to_it(house: House, visitor: Client, klien_id: int) -> None:
-    for path in ("/", f"/kliens/{klien_id}", f"/kliens/{klien_id + 1}"):
-        answer = await visitor.send("GET", path)
-        assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
-    shown = await page(visitor, "/login")
-    assert "talkabiz login-link" in shown.html
-
+from tests.web.page import Page, browser, cookie_of, page
 
 # --- kliens -----------------------------------------------------------------------------------------------------------
 
@@ -179,7 +63,7 @@ async def test_a_kliens_page_has_the_hooks(operator: Client, klien_id: int) -> N
     states = [(each["data-klien"], each["data-status"]) for each in shown.having("data-klien")]
     assert states == [(str(klien_id), "disconnected")]
     actions = {each["data-action"] for each in shown.having("data-action")}
-    assert actions == {"connect", "refresh", "disconnect", "confirm"}
+    assert actions == {"connect", "refresh", "disconnect", "confirm", "make-link"}
 
 
 async def test_no_page_holds_a_qr_when_it_loads(house: House, operator: Client, klien_id: int) -> None:
@@ -215,9 +99,13 @@ async def test_names_are_text_and_nothing_else(house: House, operator: Client) -
 # --- every page -------------------------------------------------------------------------------------------------------
 
 
-async def test_nothing_is_written_into_the_page_that_the_policy_forbids(operator: Client, klien_id: int) -> None:
-    for path in ("/login", "/", f"/kliens/{klien_id}", "/nowhere"):
-        answer = await operator.send("GET", path)
+async def test_nothing_is_written_into_the_page_that_the_policy_forbids(
+    house: House, operator: Client, visitor: Client, klien_id: int
+) -> None:
+    link = (await house.desk.access.make_link_token(klien_id, caller=Caller("test"))).token
+    inside = ("/", f"/kliens/{klien_id}", "/account", "/nowhere", f"/link/{link}", "/link/x")
+    for client, path in (*((operator, each) for each in inside), (visitor, "/login"), (visitor, "/login/x")):
+        answer = await client.send("GET", path)
         shown = Page(await answer.get_data(as_text=True))
         assert shown.having("style") == []
         assert [tag for tag, _ in shown.elements if tag == "style"] == []
@@ -233,7 +121,7 @@ async def test_the_language_is_remembered(visitor: Client) -> None:
     answer = await visitor.send("POST", "/language", form={"language": "en", "back": "/login"})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
     cookie = cookie_of(answer, "talkabiz_language").partition(";")[0]
-    english = await page(Client(visitor.http, {**BROWSER, "Cookie": cookie}), "/login")
+    english = await page(Client(visitor.http, {**visitor.headers, "Cookie": cookie}), "/login")
     assert ("html", {"lang": "en"}) in english.elements
     assert "Log in" in english.html
 
@@ -246,28 +134,30 @@ async def test_the_way_back_stays_here(visitor: Client, back: str) -> None:
     assert answer.headers["Location"] == "/"
 
 
-async def test_an_unknown_language_changes_nothing(visitor: Client) -> None:
+async def test_an_unknown_language_changes_nothing(house: House, visitor: Client) -> None:
     answer = await visitor.send("POST", "/language", form={"language": "xx", "back": "/login"})
     assert answer.headers.getlist("Set-Cookie") == []
-    strange = Client(visitor.http, {**BROWSER, "Cookie": "talkabiz_language=xx"})
-    assert ("html", {"lang": "id"}) in (await page(strange, "/login")).elements
+    assert ("html", {"lang": "id"}) in (await page(browser(house, talkabiz_language="xx"), "/login")).elements
 
 
 async def test_the_first_language_is_a_setting(tmp_path: Path) -> None:
     async with open_house(tmp_path, language="en") as house, house.app.test_app():
-        shown = await page(Client(house.client(None).http, dict(BROWSER)), "/login")
+        shown = await page(browser(house), "/login")
         assert ("html", {"lang": "en"}) in shown.elements
 
 
 async def test_a_sandbox_says_so_on_every_page(tmp_path: Path) -> None:
     async with open_house(tmp_path, sandbox=True) as house, house.app.test_app():
         klien_id = await house.add_klien()
-        inside = {**BROWSER, "Cookie": f"talkabiz_session={await house.login()}"}
-        operator = Client(house.client(None).http, inside)
-        for path, status in (("/login", 200), ("/", 200), (f"/kliens/{klien_id}", 200), ("/nowhere", 404)):
+        operator = browser(house, talkabiz_session=await house.login())
+        link = await house.desk.access.make_link_token(klien_id, caller=Caller("test"))
+        found = ("/", f"/kliens/{klien_id}", "/account", f"/link/{link.token}")
+        for path, status in (*((each, 200) for each in found), ("/nowhere", 404), ("/link/x", 410)):
             assert len((await page(operator, path, expect=status)).having("data-sandbox")) == 1
+        assert len((await page(browser(house), "/login")).having("data-sandbox")) == 1
 
 
-async def test_without_a_sandbox_no_page_speaks_of_it(operator: Client, klien_id: int) -> None:
-    for path in ("/login", "/", f"/kliens/{klien_id}"):
+async def test_without_a_sandbox_no_page_speaks_of_it(operator: Client, visitor: Client, klien_id: int) -> None:
+    for path in ("/", f"/kliens/{klien_id}", "/account"):
         assert "sandbox" not in (await page(operator, path)).html.lower()
+    assert "sandbox" not in (await page(visitor, "/login")).html.lower()
