@@ -1,11 +1,10 @@
-"""How figures go over time: samples, and what time alone adds to them."""
+"""How figures go over time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from statistics import fmean, linear_regression
+from statistics import linear_regression
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -51,32 +50,6 @@ async def take_sample(server: Server) -> Sample:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
-    """`a_minute`: what time adds, whatever the cause; `of_itself`: while nothing was started; `a_start`: the rest."""
-
-    a_minute: float
-    of_itself: float
-    a_start: float
-
-
-def course(samples: Sequence[Sample], figure: Callable[[Sample], float]) -> Course:
-    """All by least squares."""
-    a_minute = slope(samples, figure)
-    groups = [list(group) for _, group in groupby(samples, lambda each: each.starts)]
-    minutes = [deviation for group in groups for deviation in _deviations(group, lambda each: each.minutes)]
-    figures = [deviation for group in groups for deviation in _deviations(group, figure)]
-    of_itself = linear_regression(minutes, figures, proportional=True).slope
-    return Course(a_minute, of_itself, (a_minute - of_itself) / slope(samples, lambda each: each.starts))
-
-
 def slope(samples: Sequence[Sample], figure: Callable[[Sample], float]) -> float:
-    """A minute."""
+    """What a minute adds, by least squares."""
     return linear_regression([each.minutes for each in samples], [figure(each) for each in samples]).slope
-
-
-def _deviations(group: Sequence[Sample], figure: Callable[[Sample], float]) -> list[float]:
-    """From the group's mean."""
-    values = [figure(each) for each in group]
-    mean = fmean(values)
-    return [value - mean for value in values]

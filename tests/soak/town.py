@@ -157,6 +157,15 @@ class Town:
             else:
                 await self._strike_one(*self.chance.choice(PASSING))
 
+    async def bear_the_weather(self) -> None:
+        """Faults that the library gets over by itself."""
+        while not self.is_over:
+            await asyncio.sleep(self.chance.uniform(0, 2 * STRIKE_SECONDS))
+            if self.chance.random() < 0.03:
+                await self._strike_all("drop", {"seconds": 2})
+            else:
+                await self._strike_one(*self.chance.choice(PASSING))
+
     async def _strike_one(self, fault: str, options: Mapping[str, int]) -> None:
         klien = self.chance.choice(self.kliens)
         klien.struck.add(fault)
