@@ -14,7 +14,7 @@ from werkzeug.routing.converters import BaseConverter
 from werkzeug.routing.rules import Rule
 
 from talkabiz import __version__
-from talkabiz.domain.errors import TalkabizError
+from talkabiz.domain.errors import Sentence, TalkabizError
 from talkabiz.domain.ids import LARGEST_ID
 from talkabiz.services.operators import cookie_name
 from talkabiz.web import errors
@@ -183,8 +183,10 @@ def _problems(codes: set[str]) -> dict[int, Json]:
         by_status.setdefault(_status(code), []).append(code)
     return {
         status: {
-            "description": "\n".join(f"- `{code}`: {_sentences().get(code, '')}" for code in found),
-            "content": {"application/problem+json": {"schema": _problem(status, found)}},
+            "description": "\n".join(f"- `{code}`: {_sentences()[code].en}" for code in found),
+            "content": {
+                "application/problem+json": {"schema": _problem(status, found), "example": _example(status, found[0])}
+            },
         }
         for status, found in by_status.items()
     }
@@ -200,7 +202,20 @@ def _problem(status: int, codes: list[str]) -> Json:
     return {"allOf": [_reference(Problem)], "properties": narrowed}
 
 
-def _sentences() -> dict[str, str]:
+def _example(status: int, code: str) -> Json:
+    sentence = _sentences()[code]
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": sentence.en,
+        "code": code,
+        "message": sentence.as_dict(),
+        "request_id": "01KA5X9T3N8Z4Q2W7V6M1B0C5D",
+    }
+
+
+def _sentences() -> dict[str, Sentence]:
     """What each code means."""
 
     def family(error: type[TalkabizError]) -> Iterable[type[TalkabizError]]:
@@ -208,10 +223,7 @@ def _sentences() -> dict[str, str]:
         for each in error.__subclasses__():
             yield from family(each)
 
-    framework = dict(errors.FRAMEWORK.values())
-    return {code: sentence.en for code, sentence in framework.items()} | {
-        error.code: error.sentence.en for error in family(TalkabizError)
-    }
+    return dict(errors.FRAMEWORK.values()) | {error.code: error.sentence for error in family(TalkabizError)}
 
 
 def _right(found: Documentation) -> str:

@@ -7,17 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from quart import Quart
 
 from talkabiz.domain.access import Scope
 from talkabiz.domain.ids import LARGEST_ID
+from talkabiz.domain.limits import Limits
 from talkabiz.domain.sentences import SENTENCES
 from talkabiz.domain.states import Reason, Status
+from talkabiz.services.snapshot import make_snapshot
 from talkabiz.web import errors
 from talkabiz.web.openapi import TAGS
+from tests.domain.examples import SESSIONS
 from tests.edges import Client, House, open_house
+from tests.fakes import NOW
 
 # What isn't for programs. Whoever adds a room decides.
 NOT_PART = {"account", "docs", "klien_pages", "links", "login", "pages", "static"}
@@ -112,6 +117,26 @@ async def test_every_code_in_it_belongs_to_its_status(document: Json) -> None:
             for code in problem["schema"]["properties"]["code"]["enum"] if problem else ():
                 assert (code, known.get(code)) == (code, int(status)), name
                 assert re.search(rf"`{code}`: [A-Z]", answer["description"]), f"{name}: {code} isn't explained"
+
+
+async def test_every_example_fits_its_schema(document: Json) -> None:
+    components = {"components": document["components"]}
+    for name, operation in operations(document):
+        body = operation.get("requestBody", {"content": {}})
+        for part in (body, *operation["responses"].values()):
+            for content in part.get("content", {}).values():
+                if "example" in content:
+                    validator = jsonschema_rs.Draft202012Validator({**components, **content["schema"]})
+                    assert [error.message for error in validator.iter_errors(content["example"])] == [], name
+
+
+async def test_every_state_of_a_session_fits_its_schema(document: Json) -> None:
+    schema = {"components": document["components"], "$ref": "#/components/schemas/StoredSnapshot"}
+    validator = jsonschema_rs.Draft202012Validator(schema)
+    for name, session in SESSIONS.items():
+        snapshot = {**make_snapshot(1, session, session_id="x", seq=1, limits=Limits(), now=NOW), "qr": None}
+        assert [error.message for error in validator.iter_errors(snapshot)] == [], name
+        assert not validator.is_valid({**snapshot, "reason": "by_user" if session.wa_terhubung else "degraded"}), name
 
 
 async def test_every_code_of_the_contract_is_in_it(document: Json) -> None:
