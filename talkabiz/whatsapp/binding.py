@@ -99,7 +99,7 @@ def _load(authority: str) -> Binding:
         variables["SSL_CERT_FILE"] = authority
     with lent(variables), _logging_left_alone():
         binder = importlib.import_module(BINDER)
-    for name in ("Stop", "StopAll"):
+    for name in ("Stop", "StopAll", "SetForceActiveDeliveryReceipts"):
         # They return nothing. Declared as returning a pointer, ctypes would free whatever stands in the register.
         function = getattr(binder.gocode, name)
         function.restype = None

@@ -1,9 +1,14 @@
-"""Why a call into the library came to nothing, by the text that it gave (whatsmeow, errors.go): it has no codes."""
+"""Why a call into the library came to nothing, by the text that it gave (whatsmeow, errors.go): it has no codes.
+
+A code is one of those below, `error_N` for a number that WhatsApp refused a message with (463: not to somebody new),
+`refused_N` for one that it refused a query with, `media_gone`, or `library_failed`.
+"""
 
 from __future__ import annotations
 
 import re
 
+from talkabiz.domain.answers import CallFailed
 from talkabiz.whatsapp.from_whatsapp import redact
 
 _BY_SERVER = re.compile(r"server returned error (\d+)")
@@ -47,21 +52,6 @@ _CODES = (
     ("disk", "store_failed"),
     ("sqlite", "store_failed"),
 )
-
-
-class CallFailed(Exception):
-    """`code` is stable: one of those above, `error_N` for a number that WhatsApp refused a message with (463: not to
-    somebody new), `refused_N` for one that it refused a query with, `media_gone`, or `library_failed`.
-    """
-
-    def __init__(self, code: str, said: str = "") -> None:
-        super().__init__(f"{code}: {said}" if said else code)
-        self.code = code
-
-    @property
-    def may_have_happened(self) -> bool:
-        """A message may have gone out all the same: the answer is missing, not the question."""
-        return self.code == "unanswered"
 
 
 def failure(said: str) -> CallFailed:

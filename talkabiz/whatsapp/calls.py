@@ -11,14 +11,13 @@ a kind of medium or state that it doesn't have, an id that isn't registered.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
+from talkabiz.domain.answers import CallFailed, Change, Found, Group, Member, Sent
 from talkabiz.domain.content import Kind, Stored
 from talkabiz.whatsapp.binding import Binding
-from talkabiz.whatsapp.call_errors import CallFailed, failure
+from talkabiz.whatsapp.call_errors import failure
 from talkabiz.whatsapp.run import Run, RunClosed
 from talkabiz.whatsapp.wire import address, jid, library, text
 
@@ -32,51 +31,6 @@ LAST_SECOND = (1 << 31) - 1
 _STORES = {Kind.IMAGE: 0, Kind.STICKER: 0, Kind.VIDEO: 1, Kind.AUDIO: 2, Kind.VOICE: 2, Kind.DOCUMENT: 3}
 _READS = {"read", "played"}
 _TYPING = {"composing": (0, 0), "recording": (0, 1), "paused": (1, 0)}
-
-
-class Change(StrEnum):
-    """Of a group's participants."""
-
-    ADD = "add"
-    REMOVE = "remove"
-    PROMOTE = "promote"
-    DEMOTE = "demote"
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """`at` is the server's time, in whole seconds."""
-
-    id: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Whether a number is on WhatsApp; `jid` is empty if it isn't."""
-
-    number: str
-    jid: str
-    is_in: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """`error`: WhatsApp's code why a change didn't reach this one, 0 if it did."""
-
-    jid: str
-    phone: str
-    lid: str
-    is_admin: bool
-    error: int
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    jid: str
-    name: str
-    owner: str
-    members: tuple[Member, ...]
 
 
 class Calls:
@@ -137,6 +91,12 @@ class Calls:
     def show_presence(self, *, available: bool) -> None:
         """While a device isn't available, what it receives counts as delivered to nobody who looks."""
         self._tell("SendPresence", b"available" if available else b"unavailable")
+
+    def receive_openly(self) -> None:
+        """From now on, what arrives counts as delivered to somebody, also while we aren't available: for as long as
+        this run lasts.
+        """
+        self._run.call(lambda name: self._go.SetForceActiveDeliveryReceipts(name, True))  # noqa: FBT003 - a C function
 
     def subscribe_presence(self, who: str) -> None:
         """PresenceHeard of this person from now on, as long as the link stands and we are available."""

@@ -12,10 +12,10 @@ import structlog
 from ulid import ULID
 
 from talkabiz.domain import inputs as i
+from talkabiz.domain.answers import CallFailed
 from talkabiz.services.ports import Deliver, StoredDevice
 from talkabiz.whatsapp.attempt import Attempt
 from talkabiz.whatsapp.binding import Binding
-from talkabiz.whatsapp.call_errors import CallFailed
 from talkabiz.whatsapp.calls import Calls
 from talkabiz.whatsapp.devices import Devices
 from talkabiz.whatsapp.engine import Engine, Overhear
