@@ -12,7 +12,7 @@ from talkabiz.domain.access import Caller, Scope
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.quota import Quota
 from talkabiz.services.allowances import Quotas
-from tests.edges import API_KEY, House, open_house
+from tests.edges import API_KEY, House, Json, open_house
 from tests.realtime.conftest import Open
 from tests.web.test_matrix import rows
 
@@ -130,6 +130,7 @@ async def test_requests_count_by_credential_over_all_its_sockets_and_rest_alike(
         else:
             await (first if n % 3 == 1 else second).ask("unsubscribe", klien_id=klien_id)
     asked_before = list(house.whatsapp.asked)
+    error: Json = {}
     for socket in (first, second, await connect(key)):
         for command in ("subscribe", "unsubscribe", "start", "refresh", "disconnect_wa"):
             error = await socket.refusal(command, klien_id=klien_id, code="rate_limited")
