@@ -65,7 +65,7 @@ function take(answer) {
   if (answer?.error?.code === "not_found") {
     leave();
     complain(say("gone"));
-  } else if (answer || hears) complainOf(answer);
+  } else if (!gone && (answer || hears)) complainOf(answer);
   if (answer && !answer.error) show(answer.snapshot ?? answer);
   return answer;
 }

@@ -44,6 +44,11 @@ export function openLink({ arrive, show, listening, end }) {
     banner.lose();
   };
 
+  const finish = () => {
+    socket.disconnect();
+    banner.end();
+    end();
+  };
   // Whoever was refused for asking too often hears nothing yet: it is tried again when it may be.
   const settle = async (id) => {
     const wait = (await arrive())?.error?.retry_after;
@@ -56,15 +61,14 @@ export function openLink({ arrive, show, listening, end }) {
   socket.on("connect", () => settle(socket.id));
   socket.on("disconnect", (reason) => {
     lose();
-    // The client tries again by itself, unless the server said goodbye (it restarts, or the login or link has ended).
+    // The client tries again by itself, unless the server said goodbye: it restarts, or the login or link has ended.
+    // Which of the two, the next try tells.
     if (reason === "io server disconnect") setTimeout(() => socket.connect(), RETRY_AFTER);
   });
   socket.on("connect_error", (error) => {
     lose();
-    if (error.message === "unauthorized") {
-      banner.end();
-      end();
-    } else if (!socket.active) setTimeout(() => socket.connect(), RETRY_AFTER);
+    if (error.message === "unauthorized") finish();
+    else if (!socket.active) setTimeout(() => socket.connect(), RETRY_AFTER);
   });
   for (const name of STATE_EVENTS) {
     socket.on(name, (snapshot) => {
@@ -77,6 +81,7 @@ export function openLink({ arrive, show, listening, end }) {
     try {
       const answer = await socket.timeout(ANSWER_WITHIN).emitWithAck(command, payload);
       banner.hear();
+      if (answer?.error?.code === "unauthorized") finish();
       return answer;
     } catch {
       return null;

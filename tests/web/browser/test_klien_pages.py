@@ -6,59 +6,16 @@ The way through the real command and the real library is walked in tests/accepta
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from talkabiz.domain import inputs as i
-from tests.acceptance.browser import Tab, browsing
-from tests.edges import House, open_house, serving
+from tests.edges import House
 from tests.fakes import QR_TEXT
+from tests.web.browser.conftest import LONG_NAME, Open, fits
 
-LONG_NAME = "Warung Bulan Purnama, dengan nama yang panjang sekali sampai tidak muat di layar kecil"
 HOSTILE_NAME = "<img src=x onerror=alert(1)>\u202e🌙"
-
-Open = Callable[..., Awaitable[Tab]]
-
-
-@pytest.fixture(name="house")
-async def _house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(tmp_path) as house:
-        yield house
-
-
-@pytest.fixture(name="address")
-async def _address(house: House) -> AsyncIterator[str]:
-    async with serving(house) as address:
-        yield address
-
-
-@pytest.fixture(name="klien_id")
-async def _klien_id(house: House, address: str) -> int:
-    return await house.add_klien()
-
-
-@pytest.fixture(name="open_tab")
-async def _open_tab(house: House, address: str, tmp_path: Path) -> AsyncIterator[Open]:
-    """An operator's browser, in a language, a colour scheme and a width."""
-    async with browsing() as browser:
-        tabs = []
-
-        async def open_tab(language: str = "id", width: int = 1100, *, dark: bool = False) -> Tab:
-            context = await browser.new_context(
-                viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light", base_url=address
-            )
-            cookies = {"talkabiz_session": await house.login(), "talkabiz_language": language}
-            await context.add_cookies([{"name": name, "value": cookies[name], "url": address} for name in cookies])
-            tab = Tab(await context.new_page(), tmp_path)
-            tab.page.set_default_timeout(10_000)
-            tabs.append(tab)
-            return tab
-
-        yield open_tab
-        assert [tab.complaints for tab in tabs if tab.complaints] == []
 
 
 async def test_linking_goes_by_the_socket_alone(house: House, address: str, klien_id: int, open_tab: Open) -> None:
@@ -219,10 +176,6 @@ async def test_a_login_that_ended_leads_to_a_new_one(house: House, address: str,
     await house.realtime.check_visitors()
     await tab.page.get_by_role("link", name="Log in").click()
     await expect(tab.page).to_have_url(f"{address}/login?next=%2Fkliens%2F{klien_id}")
-
-
-async def fits(page: Page) -> bool:
-    return bool(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
 @pytest.mark.parametrize("language", ["id", "en"])
