@@ -50,6 +50,10 @@ class Binding:
     """Callbacks: the library may call them as long as the process lives."""
     release: Release = field(default_factory=Release)
     subscribed: bytes = SUBSCRIBED + CHATS
+    store_options: str = ""
+    """Behind the path of each store, as the library's driver reads them: `?_name=value&…&rest=`. The library itself
+    puts `?_foreign_keys=on` behind it.
+    """
 
     def enter(self, store: str, name: bytes, proxy_url: str | None, callbacks: tuple[object, ...]) -> bytes:
         """A start. Returns when the run is over, with an error's text or nothing."""
@@ -60,7 +64,7 @@ class Binding:
         props = self.device_props
         return bytes(
             self.neonize.gocode.Neonize(
-                *(os.fsencode(store), name, *no_jid, any_device, b"ERROR"),
+                *(os.fsencode(store + self.store_options), name, *no_jid, any_device, b"ERROR"),
                 *(*callbacks, self.subscribed, len(self.subscribed), props, len(props), *no_phone, proxy),
             )
         )

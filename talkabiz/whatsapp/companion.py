@@ -19,7 +19,7 @@ from ulid import ULID
 
 from talkabiz.domain import inputs as i
 from talkabiz.domain.answers import CallFailed, Change, Group, Member, Sent
-from talkabiz.domain.content import Content, Kind, Quote, Stored
+from talkabiz.domain.content import Content, Kind, Media, Quote, Stored
 from talkabiz.domain.heard import Heard
 from talkabiz.whatsapp.binding import Binding
 from talkabiz.whatsapp.calls import Calls
@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 OPEN_SECONDS = 20.0
 CALL_SECONDS = 30.0
 CLOSE_SECONDS = 5.0
+_ANYWHERE = "0@s.whatsapp.net"
+_UNHURRIED = "?_synchronous=OFF&_foreign_keys=on&rest="
+"""Nothing waits for the disk: a pairing writes 812 keys one by one. What a power cut loses is only a toy's."""
 _ENDS = (i.LoggedOut, i.Replaced, i.Banned, i.Outdated, i.ConnectRefused, i.PairingRefused, i.CodesRanOut)
 _FAILS = (*_ENDS, i.EngineFailed, i.NoRoute)
 
@@ -46,9 +49,9 @@ class LocalCompanions:
     def __init__(self, binding: Binding, directory: Path, *, proxy_url: str) -> None:
         self._devices = Devices.open(directory)
         self._stored = {found.klien_id: found.device for found in self._devices.stored()}
-        with_typing = replace(binding, subscribed=binding.subscribed + TYPING)
+        ours = replace(binding, subscribed=binding.subscribed + TYPING, store_options=_UNHURRIED)
         loop = asyncio.get_running_loop()
-        self._edge = LocalWhatsApp(with_typing, self._devices, proxy_url=proxy_url, loop=loop)
+        self._edge = LocalWhatsApp(ours, self._devices, proxy_url=proxy_url, loop=loop)
         self._edge.connect_facts(self._take_fact)
         self._edge.connect_chats(self._overhear)
         self._open: dict[str, LocalCompanion] = {}
@@ -128,7 +131,8 @@ class LocalCompanion:
     async def upload(self, data: bytes, kind: Kind) -> Stored:
         return await self._ask(lambda calls: calls.upload(data, kind))
 
-    async def download(self, message: bytes) -> bytes:
+    async def download(self, media: Media) -> bytes:
+        message = message_of(media, _ANYWHERE)
         return await self._ask(lambda calls: calls.download(message))
 
     async def mark_read(self, ids: Sequence[str], chat: str, sender: str, receipt: str) -> None:
