@@ -10,11 +10,13 @@ from google.protobuf.message import DecodeError
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 
 from talkabiz.sandbox.accounts import Account, Accounts, Device
+from talkabiz.sandbox.attempt import Attempt
+from talkabiz.sandbox.code_requests import STAGE
 from talkabiz.sandbox.errors import WireError
 from talkabiz.sandbox.faults import Faults
 from talkabiz.sandbox.link import Link
 from talkabiz.sandbox.nodes import SERVER, USER_SERVER, Jid, Node
-from talkabiz.sandbox.pairing import REFERENCES, Attempt, Attempts
+from talkabiz.sandbox.pairing import REFERENCES, Attempts
 from talkabiz.sandbox.session import Session
 
 LONGEST_PLATFORM = 100
@@ -67,11 +69,21 @@ class Conversations:
         offering = asyncio.create_task(self._offer(attempt))
         try:
             while True:
-                await _pair_step(attempt)
+                self._hear_newcomer(attempt, await link.receive())
         finally:
             offering.cancel()
             self._attempts.close(attempt)
             attempt.end()
+
+    def _hear_newcomer(self, attempt: Attempt, node: Node) -> None:
+        if node.tag != "iq":
+            return
+        if node.text("type") in {"result", "error"}:
+            attempt.hear(node)
+        elif node.child(STAGE):
+            self._attempts.codes.hear(attempt, node)
+        else:
+            attempt.link.send(Node("iq", {"from": SERVER, "type": "result", "id": node.text("id")}))
 
     async def _offer(self, attempt: Attempt) -> None:
         if self._faults.strike("no_qr"):
@@ -138,16 +150,6 @@ class Conversations:
         link.part(Node("failure", attrs))
         while True:
             await link.receive()
-
-
-async def _pair_step(attempt: Attempt) -> None:
-    node = await attempt.link.receive()
-    if node.tag != "iq":
-        return
-    if node.text("type") in {"result", "error"}:
-        attempt.hear(node)
-    else:
-        attempt.link.send(Node("iq", {"from": SERVER, "type": "result", "id": node.text("id")}))
 
 
 def _platform(link: Link) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from quart import Blueprint, Response, jsonify, request
 
+from talkabiz.sandbox.accounts import Device
 from talkabiz.sandbox.errors import SandboxError
 from talkabiz.sandbox.faults import Fault
 from talkabiz.sandbox.views import (
@@ -28,6 +29,7 @@ PREFIX = "/sandbox/api"
 _NONE = type(None)
 _PHONE: Fields = {"number": (str,), "name": (str, _NONE)}
 _SCAN: Fields = {"qr": (str,)}
+_CODE: Fields = {"code": (str,)}
 _FAULT: Fields = {"fault": (str,), "number": (str, _NONE), "count": (int, _NONE), "seconds": (int, float, _NONE)}
 _BY_PROXIES = {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"}
 """Headers that a proxy adds, beside those that begin with `X-Forwarded-`."""
@@ -45,6 +47,7 @@ def blueprint(sandbox: Sandbox, klien_of: KlienOf | None = None) -> Blueprint:
         ("GET", "/phones", panel.list_phones),
         ("POST", "/phones", panel.add_phone),
         ("POST", "/phones/<number>/scan", panel.scan),
+        ("POST", "/phones/<number>/enter-code", panel.enter_code),
         ("GET", "/phones/<number>/devices", panel.list_devices),
         ("DELETE", "/phones/<number>/devices/<int:device>", panel.remove_device),
         ("GET", "/faults", panel.list_faults),
@@ -77,7 +80,13 @@ class _Panel:
                 "This sandbox can't read a QR code from an image yet; send its text as qr.",
             )
         body = await _body(_SCAN)
-        device = await self._sandbox.phones.scan(number, body["qr"])
+        return self._linked(number, await self._sandbox.phones.scan(number, body["qr"]))
+
+    async def enter_code(self, number: str) -> Response:
+        body = await _body(_CODE)
+        return self._linked(number, await self._sandbox.phones.enter_code(number, body["code"]))
+
+    def _linked(self, number: str, device: Device) -> Response:
         view = device_view(device, set(self._sandbox.online()), self._klien_of)
         return jsonify({"number": number} | view)
 

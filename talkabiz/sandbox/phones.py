@@ -6,10 +6,13 @@ import asyncio
 from collections import defaultdict
 
 from talkabiz.sandbox.accounts import Account, Accounts, Device
+from talkabiz.sandbox.attempt import Attempt
+from talkabiz.sandbox.code_requests import CodeRequest
 from talkabiz.sandbox.errors import SandboxError
 from talkabiz.sandbox.faults import Faults
+from talkabiz.sandbox.link_codes import read_typed
 from talkabiz.sandbox.nodes import Node
-from talkabiz.sandbox.pairing import Attempt, Attempts
+from talkabiz.sandbox.pairing import Attempts
 from talkabiz.sandbox.qr import read_code
 
 SCAN_SECONDS = 10  # for the client to answer; it takes some milliseconds
@@ -45,11 +48,33 @@ class Phones:
         async with self._cameras[number]:
             attempt = self._attempts.find(code)
             device = account.new_device(code.noise_key, code.identity_key, attempt.platform)
-            self._attempts.close(attempt)
-            await _pair(attempt, account, device, self._secret(number, code.adv_secret), within_seconds)
-            self._accounts.link(account, device)
-            self._dismiss(attempt, number)
+            await self._link(attempt, account, device, code.adv_secret, within_seconds)
         return device
+
+    async def enter_code(self, number: str, typed: str, within_seconds: float = SCAN_SECONDS) -> Device:
+        """As `scan`, by the code that a client shows for this number.
+
+        SandboxError `not_found`, `invalid_code`, `unknown_code` if none asked for one, `code_expired`, `wrong_code`,
+        `device_limit`, `pair_refused` or `pair_timeout`. Only after a wrong code it may be typed again.
+        """
+        account = self._accounts.get(number)
+        code = read_typed(typed)
+        async with self._cameras[number]:
+            request = self._attempts.codes.find(number)
+            attempt = request.attempt
+            device = account.new_device(attempt.link.client_key, attempt.identity_key, attempt.platform)
+            secret = await _agree(request, code, account, within_seconds)
+            self._attempts.codes.check(request)
+            await self._link(attempt, account, device, secret, within_seconds)
+        return device
+
+    async def _link(
+        self, attempt: Attempt, account: Account, device: Device, secret: bytes, within_seconds: float
+    ) -> None:
+        self._attempts.close(attempt)
+        await _pair(attempt, account, device, self._secret(account.number, secret), within_seconds)
+        self._accounts.link(account, device)
+        self._dismiss(attempt, account.number)
 
     def _secret(self, number: str, secret: bytes) -> bytes:
         return bytes(len(secret)) if self._faults.strike("bad_hmac", number) else secret
@@ -58,6 +83,14 @@ class Phones:
         """After pairing the client is to come again, as the device it is now."""
         if not self._faults.strike("lost_515", number):
             attempt.link.part(_COME_AGAIN)
+
+
+async def _agree(request: CodeRequest, code: str, account: Account, within_seconds: float) -> bytes:
+    try:
+        async with asyncio.timeout(within_seconds):
+            return await request.agree(code, account)
+    except TimeoutError:
+        raise _silent() from None
 
 
 async def _pair(attempt: Attempt, account: Account, device: Device, secret: bytes, within_seconds: float) -> None:
