@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from talkabiz.domain.access import Caller, Kind
+from talkabiz.domain.quota import Quota
+from talkabiz.services.allowances import Quotas
 from talkabiz.store import keys
 from talkabiz.web.auth import form_token
-from tests.edges import API_KEY, BASE_URL, Client, House
+from tests.edges import API_KEY, BASE_URL, Client, House, open_house
 from tests.web.page import Page, browser, cookie_of, page, read
 
 CALLER = Caller("test")
@@ -80,6 +83,18 @@ async def test_it_does_not_matter_who_else_is_logged_in(operator: Client, token:
     shown = await page(operator, f"/link/{token}")
     assert "/logout" not in shown.html
     assert "/account" not in shown.html
+
+
+async def test_asked_for_too_often_it_says_when_to_come_again(tmp_path: Path) -> None:
+    async with open_house(tmp_path, quotas=Quotas(requests=Quota(1, 60))) as house, house.app.test_app():
+        link = await house.desk.access.make_link_token(await house.add_klien(), caller=CALLER)
+        await page(browser(house), f"/link/{link.token}")
+        answer = await browser(house).send("GET", f"/link/{link.token}")
+        shown = await read(answer)
+        assert answer.status_code == 429
+        assert re.search(r"Terlalu banyak request\. Coba lagi nanti\. Sisa waktu: \d+ (detik|menit)\.", shown.html)
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "/" not in [each["href"] for each in shown.having("href")]
 
 
 # --- when it ends -----------------------------------------------------------------------------------------------------
