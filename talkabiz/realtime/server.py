@@ -17,6 +17,7 @@ import structlog
 from talkabiz.domain.access import Kind, Principal
 from talkabiz.domain.errors import NotFound
 from talkabiz.realtime.commands import Answer, Commands, refusal
+from talkabiz.realtime.gate import SOCKET_PATH, AsgiApp, with_gate
 from talkabiz.realtime.relay import Relay
 from talkabiz.realtime.rooms import Rooms, Visitor, may_look
 from talkabiz.services.access import LINK_PREFIX
@@ -29,7 +30,6 @@ GUARD_SECONDS = 2.0
 """How long a socket may outlive its credential."""
 
 Environ = dict[str, Any]
-AsgiApp = Callable[..., Coroutine[Any, Any, None]]
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,7 @@ class Realtime:
             async_mode="asgi",
             # A list would replace the check for the own address, and an empty one would switch it off.
             cors_allowed_origins=self._may_open,
+            cors_credentials=False,  # pages of other sites come with a token; cookies are for our own
             max_http_buffer_size=LARGEST_MESSAGE,
             http_compression=False,  # secrets and strangers' text share a message: lengths would tell (BREACH)
         )
@@ -63,8 +64,7 @@ class Realtime:
 
     def wrap(self, app: AsgiApp) -> AsgiApp:
         """An application that takes /socket.io and leaves the rest, the lifespan too, to `app`."""
-        wrapped: AsgiApp = socketio.ASGIApp(self._sio, app, socketio_path="socket.io")
-        return wrapped
+        return with_gate(socketio.ASGIApp(self._sio, app, socketio_path=SOCKET_PATH))
 
     @asynccontextmanager
     async def serving(self, desk: Desk) -> AsyncIterator[None]:

@@ -161,7 +161,10 @@ async def test_an_attempt_that_came_to_nothing_counts_and_a_wish_that_was_refuse
                     ("/whatsapp/connect", {"klien_id": str(klien_id)}, {}, 422),
                     ("/api/session/start", {"klien_id": klien_id, "session_id": "../x"}, {}, 422),
                 ):
-                    assert (await server.http.post(path, json=body, headers=headers)).status_code == status, body
+                    async with httpx.AsyncClient(
+                        base_url=server.base_url, headers=server.http.headers, trust_env=False
+                    ) as http:
+                        assert (await http.post(path, json=body, headers=headers)).status_code == status, body
             problems = []
             await way.refuse()
             problems.append(await server.call("POST", "/whatsapp/connect", {"klien_id": klien_id}, expect=503))

@@ -17,7 +17,7 @@ import pytest
 from talkabiz.domain.access import Kind, Principal
 from talkabiz.realtime.server import GUARD_SECONDS
 from talkabiz.store import keys
-from tests.edges import API_KEY, House, Json
+from tests.edges import API_KEY, FACT_SECONDS, House, Json
 from tests.realtime.conftest import Open, Socket
 from tests.realtime.scenes import (
     CALLER,
@@ -203,9 +203,9 @@ NONSENSE = (
 
 
 async def test_frames_that_make_no_sense_cost_the_others_nothing(
-    house: House, address: str, connect: Open, klien_id: int
+    house: House, address: str, connect: Open, klien_id: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Before and after somebody has come in."""
+    """Before and after somebody has come in. The server of the application takes none of them for a fault of ours."""
     socket: Socket = await connect()
     async with AsyncExitStack() as stack:
         for frame in NONSENSE:
@@ -216,7 +216,11 @@ async def test_frames_that_make_no_sense_cost_the_others_nothing(
                 for each in (frame, frame, EVENT + '["subscribe"]'):
                     await client.say(each)
         assert (await socket.ask("subscribe", klien_id=klien_id))["snapshot"]["klien_id"] == klien_id
+    async with asyncio.timeout(FACT_SECONDS):
+        while len(house.rooms.visitors()) > 1:
+            await asyncio.sleep(0.01)
     assert (await socket.ask("start", klien_id=klien_id))["status"] == "qr_requested"
+    assert [record.name for record in caplog.records if record.name == "hypercorn.error" and record.exc_info] == []
 
 
 async def login_as(house: House, name: str) -> str:
