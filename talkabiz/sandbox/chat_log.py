@@ -20,8 +20,11 @@ _STAGE_OF = {
     ReceiptType.DELIVERED: "delivered",
     ReceiptType.INACTIVE: "delivered",
     ReceiptType.READ: "read",
+    ReceiptType.READ_SELF: "read",
     ReceiptType.PLAYED: "played",
+    ReceiptType.PLAYED_SELF: "played",
 }
+_SEEN = {"read", "played"}
 
 
 @dataclass(slots=True)
@@ -152,7 +155,11 @@ class ChatLog:
 
     def _advance(self, entry: Entry, receipt: ReceiptHeard, sender: str = "") -> None:
         stage = _STAGE_OF.get(receipt.type)
-        if stage is None or not entry.outward or receipt.from_me:
+        if receipt.from_me or not entry.outward:
+            if stage in _SEEN and receipt.from_me and not entry.outward:  # on another device of this account
+                self.mark(entry, stage, receipt.at)
+            return
+        if stage is None:
             return
         who = sender or receipt.sender
         if _rank(stage) > _rank(entry.receipts.get(who)):

@@ -4,6 +4,9 @@ So each is made on a thread of the pool. Any number may be under way at once; th
 other itself. Bytes go in and out: a text where bytes belong is refused here, since the Python library would take it for
 the path or address of a file. What the library returns is copied and freed by the hook that its binding has for that.
 
+The library looks for the session in its map as a call begins, in some calls after reading the message: milliseconds for
+the largest, which is well within what the gate allows.
+
 Only arguments that its code can take are let through, for a wrong one ends the process: an address that isn't complete,
 a kind of medium or state that it doesn't have, an id that isn't registered.
 """
