@@ -11,11 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from talkabiz.sandbox.errors import SandboxError
+from talkabiz.sandbox.mailbox import Mailbox
 from talkabiz.sandbox.nodes import LID_SERVER, USER_SERVER, Jid
 from talkabiz.sandbox.prekeys import Bundle
 
 MAX_COMPANIONS = 4
 LAST_DEVICE = 99
+FIRST_HIDDEN = 100
+LAST_HIDDEN = 255  # one byte on the wire
 LONGEST_NAME = 100
 
 _NUMBER = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
@@ -23,7 +26,9 @@ _NUMBER = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 
 @dataclass(slots=True)
 class Device:
-    """`key_index` counts the devices an account ever had; `linked_at` is in seconds since 1970."""
+    """`key_index` counts the devices an account ever had; `linked_at` is in seconds since 1970. A `hidden` one stands
+    for the phone itself: it isn't among the devices that a person sees, nor counted with them, and faults spare it.
+    """
 
     id: int
     jid: Jid
@@ -34,6 +39,11 @@ class Device:
     platform: str
     linked_at: float
     bundle: Bundle = field(default_factory=Bundle, compare=False)
+    mailbox: Mailbox = field(default_factory=Mailbox, compare=False)
+
+    @property
+    def hidden(self) -> bool:
+        return self.id >= FIRST_HIDDEN
 
 
 @dataclass(slots=True)
@@ -45,6 +55,7 @@ class Account:
     secret: bytes = field(repr=False)
     raw_id: int
     ever_linked: int = 0
+    ever_hidden: int = 0
     devices: dict[int, Device] = field(default_factory=dict)
 
     @property
@@ -55,12 +66,28 @@ class Account:
     def lid(self) -> Jid:
         return lid_of(self.number)
 
-    def new_device(self, noise_key: bytes, identity_key: bytes, platform: str) -> Device:
-        """Not linked yet: `Accounts.link` does that, once the client has signed. SandboxError `device_limit`.
+    @property
+    def shown_devices(self) -> list[Device]:
+        """As in the phone's list of linked devices."""
+        return [device for device in self.devices.values() if not device.hidden]
 
-        An id isn't given again soon, for others still hold the old one's sessions.
-        """
-        if len(self.devices) >= MAX_COMPANIONS:
+    def new_device(self, noise_key: bytes, identity_key: bytes, platform: str, *, hidden: bool = False) -> Device:
+        """Not linked yet: `Accounts.link` does that, once the client has signed. SandboxError `device_limit`."""
+        id_, key_index = self._next_hidden() if hidden else self._next_shown()
+        return Device(
+            id=id_,
+            jid=Jid(self.number, USER_SERVER, id_),
+            lid=Jid(self.lid.user, LID_SERVER, id_),
+            noise_key=noise_key,
+            identity_key=identity_key,
+            key_index=key_index,
+            platform=platform,
+            linked_at=time.time(),
+        )
+
+    def _next_shown(self) -> tuple[int, int]:
+        """Id and key index. An id isn't given again soon, for others still hold the old one's sessions."""
+        if len(self.shown_devices) >= MAX_COMPANIONS:
             raise SandboxError(
                 "device_limit",
                 f"Nomor ini sudah punya {MAX_COMPANIONS} perangkat tertaut; lepas satu dulu.",
@@ -70,16 +97,15 @@ class Account:
         ids = (number % LAST_DEVICE + 1 for number in itertools.count(self.ever_linked))
         id_ = next(id_ for id_ in ids if id_ not in self.devices)
         self.ever_linked += 1
-        return Device(
-            id=id_,
-            jid=Jid(self.number, USER_SERVER, id_),
-            lid=Jid(self.lid.user, LID_SERVER, id_),
-            noise_key=noise_key,
-            identity_key=identity_key,
-            key_index=self.ever_linked,
-            platform=platform,
-            linked_at=time.time(),
-        )
+        return id_, self.ever_linked
+
+    def _next_hidden(self) -> tuple[int, int]:
+        """The key index is apart from those of the devices that are seen, which count from 1."""
+        span = LAST_HIDDEN - FIRST_HIDDEN + 1
+        ids = (FIRST_HIDDEN + number % span for number in itertools.count(self.ever_hidden))
+        id_ = next(id_ for id_ in ids if id_ not in self.devices)
+        self.ever_hidden += 1
+        return id_, id_
 
 
 def lid_of(number: str) -> Jid:
@@ -89,9 +115,12 @@ def lid_of(number: str) -> Jid:
 
 
 class Accounts:
-    """`changed` is called after each change that should outlive the process."""
+    """`changed` is called after each change that should outlive the process; `relinked` after a device was linked or
+    removed, with whether it is there now.
+    """
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+        self.relinked: Callable[[Account, Device, bool], None] = lambda _account, _device, _linked: None
         self._by_number: dict[str, Account] = {}
         self._by_lid: dict[str, Account] = {}
         self._changed = changed
@@ -146,6 +175,7 @@ class Accounts:
     def link(self, account: Account, device: Device) -> None:
         account.devices[device.id] = device
         self._changed()
+        self.relinked(account, device, True)  # noqa: FBT003 - `linked`
 
     def remove(self, account: Account, device_id: int) -> Device:
         """SandboxError `not_found`."""
@@ -158,4 +188,5 @@ class Accounts:
                 404,
             )
         self._changed()
+        self.relinked(account, device, False)  # noqa: FBT003 - `linked`
         return device

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from google.protobuf.message import DecodeError
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
@@ -13,7 +13,8 @@ from talkabiz.sandbox.accounts import Account, Accounts, Device
 from talkabiz.sandbox.attempt import Attempt
 from talkabiz.sandbox.code_requests import STAGE
 from talkabiz.sandbox.errors import WireError
-from talkabiz.sandbox.faults import Faults
+from talkabiz.sandbox.exchange import Exchange
+from talkabiz.sandbox.faults import Fault, Faults
 from talkabiz.sandbox.link import Link
 from talkabiz.sandbox.nodes import SERVER, USER_SERVER, Jid, Node
 from talkabiz.sandbox.pairing import REFERENCES, Attempts
@@ -36,9 +37,12 @@ REPLACED = Node("stream:error", {}, (Node("conflict", {"type": "replaced"}),))
 class Conversations:
     """`links` are all that stand; `sessions` the devices that have logged in, one link each."""
 
-    def __init__(self, accounts: Accounts, attempts: Attempts, faults: Faults) -> None:
+    def __init__(self, accounts: Accounts, attempts: Attempts, faults: Faults, exchange: Exchange) -> None:
         self.links: set[Link] = set()
-        self.sessions: dict[Jid, Session] = {}
+        self.sessions = exchange.post.sessions
+        self.prepare: Callable[[Session, Node], Awaitable[None]] = _at_once
+        """Awaited before what a client said is heard; it says nothing more meanwhile."""
+        self._exchange = exchange
         self._accounts = accounts
         self._attempts = attempts
         self._faults = faults
@@ -54,16 +58,21 @@ class Conversations:
         finally:
             self.links.discard(link)
 
+    async def hold_spared(self, link: Link) -> None:
+        """The same for a link that no fault is to touch."""
+        link.spared = True
+        await self.hold(link)
+
     def online(self) -> list[Session]:
         """Without those that were told to leave, though their link may still stand for a moment."""
         return [session for session in self.sessions.values() if not session.parted]
 
     async def _pair(self, link: Link) -> None:
-        link.swallows = lambda: self._faults.strike("silence") is not None
+        link.swallows = lambda: self._strike(link, "silence") is not None
         identity_key = link.payload.devicePairingData.eIdent
         if len(identity_key) != _KEY_SIZE:
             raise WireError("a client without an identity key")
-        if self._faults.strike("client_outdated"):
+        if self._strike(link, "client_outdated"):
             await self._refuse(link, {"reason": str(_REFUSALS["client_outdated"])})
         attempt = Attempt(link, identity_key, _platform(link))
         offering = asyncio.create_task(self._offer(attempt))
@@ -86,45 +95,53 @@ class Conversations:
             attempt.link.send(Node("iq", {"from": SERVER, "type": "result", "id": node.text("id")}))
 
     async def _offer(self, attempt: Attempt) -> None:
-        if self._faults.strike("no_qr"):
+        if self._strike(attempt.link, "no_qr"):
             return
-        late = self._faults.strike("slow_qr")
+        late = self._strike(attempt.link, "slow_qr")
         if late and late.seconds:
             await asyncio.sleep(late.seconds)
-        attempt.offer(1 if self._faults.strike("one_qr") else REFERENCES)
+        attempt.offer(1 if self._strike(attempt.link, "one_qr") else REFERENCES)
         self._attempts.open(attempt)
+
+    def _strike(self, link: Link, name: str) -> Fault | None:
+        return None if link.spared else self._faults.strike(name)
 
     async def _log_in(self, link: Link) -> None:
         jid = Jid(str(link.payload.username), USER_SERVER, link.payload.device)
         account, device = self._accounts.owner(jid), self._accounts.device(jid)
-        if self._faults.strike("drop", jid.user):
+        is_spared = device is not None and device.hidden
+        if not is_spared and self._faults.strike("drop", jid.user):
             link.abort()
             return
         if account is None or device is None or device.noise_key != link.client_key:
             await self._refuse(link, {"reason": str(_LOGGED_OUT)})
             return
-        failure = self._failure(account, device)
-        if failure:
+        if is_spared:
+            link.spared = True
+        elif failure := self._failure(account, device):
             await self._refuse(link, failure)
             return
-        link.swallows = lambda: self._faults.strike("silence", account.number) is not None
-        session = Session(link, account, device, self._accounts)
+        else:
+            link.swallows = lambda: self._faults.strike("silence", account.number) is not None
+        await self._serve(Session(link, account, device, self._exchange.desk))
+
+    async def _serve(self, session: Session) -> None:
         self._enter(session)
         try:
             while True:
-                session.hear(await link.receive())
+                node = await session.link.receive()
+                await self.prepare(session, node)
+                session.hear(node)
         finally:
-            if self.sessions.get(device.jid) is session:
-                del self.sessions[device.jid]
+            self._exchange.leave(session)
 
     def _enter(self, session: Session) -> None:
         """A second login of the same device takes the place of the first, as on the real service."""
         earlier = self.sessions.get(session.device.jid)
         if earlier and not earlier.parted:
             earlier.part(REPLACED)
-        self.sessions[session.device.jid] = session
-        session.welcome()
-        if self._faults.strike("replaced", session.account.number):
+        self._exchange.enter(session)
+        if not session.device.hidden and self._faults.strike("replaced", session.account.number):
             session.part(REPLACED)
 
     def _failure(self, account: Account, device: Device) -> Mapping[str, str] | None:
@@ -150,6 +167,10 @@ class Conversations:
         link.part(Node("failure", attrs))
         while True:
             await link.receive()
+
+
+async def _at_once(_session: Session, _node: Node) -> None:
+    """Nothing has to be prepared."""
 
 
 def _platform(link: Link) -> str:

@@ -16,3 +16,12 @@ class SandboxError(Exception):
 
 class WireError(Exception):
     """A client spoke something else than the protocol; its own connection ends, nothing more."""
+
+
+class QueryError(Exception):
+    """What a query is answered with when it can't be granted, e.g. 404 and `item-not-found`."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code} {text}")
+        self.code = code
+        self.text = text

@@ -18,12 +18,14 @@ from talkabiz.sandbox.errors import SandboxError
 class Kind:
     """`by_number`: may be limited to a number. `cuts`: also acts on links that are up, at once. `lasts`: stays until it
     is cleared, if neither count nor seconds say otherwise. `delays`: seconds are its delay and not its end.
+    `by_message`: strikes messages and no session; the number is the sender's or the receiver's, messages are counted.
     """
 
     by_number: bool = True
     cuts: bool = False
     lasts: bool = True
     delays: bool = False
+    by_message: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
@@ -41,8 +43,15 @@ KINDS: Mapping[str, Kind] = {
     "client_outdated": Kind(cuts=True),  # ... with 405
     "account_locked": Kind(cuts=True),  # ... with 403
     "account_banned": Kind(cuts=True),  # ... with 406
+    # What the number sends:
+    "no_ack": Kind(by_message=True),  # its acknowledgement never comes, though it is delivered
+    "error_463": Kind(by_message=True),  # it is refused with that error, and delivered to nobody
+    # What is sent to the number:
+    "duplicate": Kind(by_message=True),  # it comes twice
+    "reorder": Kind(by_message=True),  # it comes behind the next one, or at the next login if there is none
+    # It is kept as if nobody were there, and comes with all the others when the fault has ended, or at the next login:
+    "offline_backlog": Kind(by_message=True),
 }
-PLANNED = frozenset({"no_ack", "error_463", "duplicate", "reorder", "offline_backlog"})
 
 LONGEST_SECONDS = 24 * 3600
 LARGEST_COUNT = 1_000_000
@@ -66,11 +75,13 @@ class Faults:
         self._clock = clock
         self._ids = itertools.count(1)
         self._set: list[Fault] = []
+        self.ended: Callable[[], None] = lambda: None
+        """Called when faults were cleared. What ends by count or time, its user notices."""
 
     def add(
         self, name: str, number: str | None = None, count: int | None = None, seconds: float | None = None
     ) -> Fault:
-        """SandboxError `unsupported_fault` or `invalid_input`; nothing is set then."""
+        """SandboxError `invalid_input`; nothing is set then."""
         kind = _kind(name)
         _check(name, kind, number, count, seconds)
         until = None if seconds is None or kind.delays else self._clock() + seconds
@@ -86,6 +97,7 @@ class Faults:
 
     def clear(self) -> None:
         self._set.clear()
+        self.ended()
 
     def strike(self, name: str, number: str | None = None) -> Fault | None:
         """The fault of that name that is due, if one is; it has then struck once more.
@@ -99,6 +111,10 @@ class Faults:
                 self._count(fault)
                 return fault
         return None
+
+    def stands(self, name: str, number: str | None = None) -> bool:
+        """Whether it would strike, without a strike."""
+        return any(fault.name == name and fault.number in {None, number} for fault in self.all())
 
     def seconds_left(self, fault: Fault) -> float | None:
         return None if fault.until is None else max(0.0, fault.until - self._clock())
@@ -115,12 +131,6 @@ def _kind(name: str) -> Kind:
     kind = KINDS.get(name)
     if kind is not None:
         return kind
-    if name in PLANNED:
-        raise SandboxError(
-            "unsupported_fault",
-            f"Gangguan {name} belum bisa dibuat oleh sandbox ini.",
-            f"This sandbox can't make the fault {name} yet.",
-        )
     raise _invalid(f"fault harus salah satu dari: {', '.join(KINDS)}.", f"fault must be one of: {', '.join(KINDS)}.")
 
 

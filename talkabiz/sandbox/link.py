@@ -29,6 +29,8 @@ class Link:
         self.payload = ClientPayload()
         self.swallows: Callable[[], bool] = lambda: False
         """Asked before each node that goes out; True loses it (the fault `silence`)."""
+        self.spared = False
+        """No fault cuts it: it is the phone's own."""
         self._socket = socket
         self._codec = codec
         self._reader = FrameReader()

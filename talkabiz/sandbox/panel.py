@@ -8,26 +8,24 @@ from typing import Any
 from quart import Blueprint, Response, jsonify, request
 
 from talkabiz.sandbox.accounts import Device
+from talkabiz.sandbox.bodies import json_body
+from talkabiz.sandbox.chat_panel import add_routes
 from talkabiz.sandbox.errors import SandboxError
 from talkabiz.sandbox.faults import Fault
 from talkabiz.sandbox.views import (
-    LARGEST_BODY,
     Fields,
     KlienOf,
     device_view,
     fault_view,
-    invalid_json,
     phone_view,
     problem_view,
-    read_body,
-    too_large,
 )
 from talkabiz.sandbox.world import Sandbox
 
 PREFIX = "/sandbox/api"
 
 _NONE = type(None)
-_PHONE: Fields = {"number": (str,), "name": (str, _NONE)}
+_PHONE: Fields = {"number": (str,), "name": (str, _NONE), "chats": (bool, _NONE)}
 _SCAN: Fields = {"qr": (str,)}
 _CODE: Fields = {"code": (str,)}
 _FAULT: Fields = {"fault": (str,), "number": (str, _NONE), "count": (int, _NONE), "seconds": (int, float, _NONE)}
@@ -55,6 +53,7 @@ def blueprint(sandbox: Sandbox, klien_of: KlienOf | None = None) -> Blueprint:
         ("DELETE", "/faults", panel.clear_faults),
     ):
         routes.add_url_rule(path, view.__name__, view, methods=[method])
+    add_routes(routes, sandbox.chats, sandbox.chat_views)
     return routes
 
 
@@ -68,8 +67,10 @@ class _Panel:
         return jsonify({"phones": [phone_view(phone, online, self._klien_of) for phone in self._sandbox.phones.all()]})
 
     async def add_phone(self) -> tuple[Response, int]:
-        body = await _body(_PHONE)
+        body = await json_body(_PHONE)
         phone, new = self._sandbox.phones.add(body["number"], body["name"] or "")
+        if body["chats"] is not None:
+            await self._sandbox.chats.set_chats(phone.number, chats=body["chats"])
         return jsonify(phone_view(phone, set(self._sandbox.online()), self._klien_of)), 201 if new else 200
 
     async def scan(self, number: str) -> Response:
@@ -79,11 +80,11 @@ class _Panel:
                 "Sandbox ini belum bisa membaca QR dari gambar; kirim teksnya sebagai qr.",
                 "This sandbox can't read a QR code from an image yet; send its text as qr.",
             )
-        body = await _body(_SCAN)
+        body = await json_body(_SCAN)
         return self._linked(number, await self._sandbox.phones.scan(number, body["qr"]))
 
     async def enter_code(self, number: str) -> Response:
-        body = await _body(_CODE)
+        body = await json_body(_CODE)
         return self._linked(number, await self._sandbox.phones.enter_code(number, body["code"]))
 
     def _linked(self, number: str, device: Device) -> Response:
@@ -92,7 +93,7 @@ class _Panel:
 
     async def list_devices(self, number: str) -> Response:
         online = set(self._sandbox.online())
-        devices = self._sandbox.phones.get(number).devices.values()
+        devices = self._sandbox.phones.get(number).shown_devices
         return jsonify({"devices": [device_view(device, online, self._klien_of) for device in devices]})
 
     async def remove_device(self, number: str, device: int) -> tuple[str, int]:
@@ -103,7 +104,7 @@ class _Panel:
         return jsonify({"faults": [self._fault(fault) for fault in self._sandbox.faults.all()]})
 
     async def add_fault(self) -> tuple[Response, int]:
-        body = await _body(_FAULT)
+        body = await json_body(_FAULT)
         fault = self._sandbox.inject(body["fault"], body["number"], body["count"], body["seconds"])
         return jsonify(self._fault(fault)), 201
 
@@ -146,15 +147,6 @@ def _forbidden(id_: str, en: str) -> SandboxError:
         f"The sandbox's control is for this machine alone, {en}.",
         403,
     )
-
-
-async def _body(fields: Fields) -> dict[str, Any]:
-    """JSON by its name, so that no form of another site's page can send it."""
-    if request.mimetype != "application/json":
-        raise invalid_json()
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise too_large()
-    return read_body(await request.get_data(), fields)
 
 
 def _is_loopback(host: str) -> bool:

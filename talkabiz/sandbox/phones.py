@@ -37,7 +37,9 @@ class Phones:
     def all(self) -> list[Account]:
         return self._accounts.all()
 
-    async def scan(self, number: str, qr_text: str, within_seconds: float = SCAN_SECONDS) -> Device:
+    async def scan(
+        self, number: str, qr_text: str, within_seconds: float = SCAN_SECONDS, *, hidden: bool = False
+    ) -> Device:
         """The device, once its client has signed for it and was told to log in.
 
         SandboxError `not_found`, `invalid_qr`, `unknown_ref`, `qr_expired`, `device_limit`, `pair_refused` or
@@ -47,7 +49,7 @@ class Phones:
         code = read_code(qr_text)
         async with self._cameras[number]:
             attempt = self._attempts.find(code)
-            device = account.new_device(code.noise_key, code.identity_key, attempt.platform)
+            device = account.new_device(code.noise_key, code.identity_key, attempt.platform, hidden=hidden)
             await self._link(attempt, account, device, code.adv_secret, within_seconds)
         return device
 
@@ -72,17 +74,20 @@ class Phones:
         self, attempt: Attempt, account: Account, device: Device, secret: bytes, within_seconds: float
     ) -> None:
         self._attempts.close(attempt)
-        await _pair(attempt, account, device, self._secret(account.number, secret), within_seconds)
+        await _pair(attempt, account, device, self._secret(device, secret), within_seconds)
         self._accounts.link(account, device)
-        self._dismiss(attempt, account.number)
+        self._dismiss(attempt, device)
 
-    def _secret(self, number: str, secret: bytes) -> bytes:
-        return bytes(len(secret)) if self._faults.strike("bad_hmac", number) else secret
+    def _secret(self, device: Device, secret: bytes) -> bytes:
+        return bytes(len(secret)) if self._strikes("bad_hmac", device) else secret
 
-    def _dismiss(self, attempt: Attempt, number: str) -> None:
+    def _dismiss(self, attempt: Attempt, device: Device) -> None:
         """After pairing the client is to come again, as the device it is now."""
-        if not self._faults.strike("lost_515", number):
+        if not self._strikes("lost_515", device):
             attempt.link.part(_COME_AGAIN)
+
+    def _strikes(self, fault: str, device: Device) -> bool:
+        return not device.hidden and self._faults.strike(fault, device.jid.user) is not None
 
 
 async def _agree(request: CodeRequest, code: str, account: Account, within_seconds: float) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from talkabiz.sandbox.errors import WireError
 from talkabiz.sandbox.nodes import Node
@@ -32,12 +33,25 @@ class Bundle:
         known = set(self._once)
         self._once.extend(key for key in fresh if key not in known)
 
+    def rotate(self, query: Node) -> None:
+        """Takes over a new signed key."""
+        self._lasting |= {part.tag: part for part in query.children[0].children if part.tag == "skey"}
+
+    @property
+    def lasting(self) -> tuple[Node, ...]:
+        """What is handed out with each of the one-time keys; nothing before the first upload."""
+        return tuple(self._lasting[tag] for tag in _LASTING) if all(tag in self._lasting for tag in _LASTING) else ()
+
+    def restore(self, lasting: Iterable[Node]) -> None:
+        """As `lasting` gave it."""
+        self._lasting |= {part.tag: part for part in lasting}
+
     def take(self) -> tuple[Node, ...]:
         """The parts of a bundle, with one of the one-time keys if any is left; none of it before the first upload."""
-        if not all(part in self._lasting for part in _LASTING):
+        if not self.lasting:
             return ()
         once = (_unpack(self._once.popleft()),) if self._once else ()
-        return (*self._lasting.values(), *once)
+        return (*self.lasting, *once)
 
 
 def _pack(key: Node) -> bytes:

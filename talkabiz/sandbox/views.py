@@ -22,7 +22,7 @@ Fields: TypeAlias = Mapping[str, tuple[type, ...]]
 
 
 def phone_view(account: Account, online: set[Jid], klien_of: KlienOf) -> dict[str, Any]:
-    devices = [device_view(device, online, klien_of) for device in account.devices.values()]
+    devices = [device_view(device, online, klien_of) for device in account.shown_devices]
     return {"number": account.number, "name": account.name, "lid": str(account.lid), "devices": devices}
 
 
@@ -60,13 +60,13 @@ def problem_view(error: SandboxError) -> dict[str, Any]:
     }
 
 
-def read_body(body: str | bytes, fields: Fields) -> dict[str, Any]:
+def read_body(body: str | bytes, fields: Fields, largest: int = LARGEST_BODY) -> dict[str, Any]:
     """The fields, each there and of its type, None where it may be left out.
 
     SandboxError `too_large`, `invalid_json` or `invalid_input`; also for a field that nobody knows, since a misspelt
     option would otherwise do nothing, silently.
     """
-    if len(body) > LARGEST_BODY:
+    if len(body) > largest:
         raise too_large()
     try:
         found = json.loads(body)
@@ -74,14 +74,30 @@ def read_body(body: str | bytes, fields: Fields) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise invalid_json()
+    return check_fields(found, fields)
+
+
+def check_fields(found: dict[str, Any], fields: Fields, inside: str = "") -> dict[str, Any]:
+    """The same for an object that has been read. `inside`: what its names begin with, in a sentence."""
     unknown = found.keys() - fields.keys()
     if unknown:
-        raise _invalid(min(unknown)[:50], "tidak dikenal", "isn't known")
+        raise invalid(inside + min(unknown)[:50], "tidak dikenal", "isn't known")
     for name, types in fields.items():
         if type(found.setdefault(name, None)) not in types:
             wanted = " / ".join(_NAMES[type_] for type_ in types)
-            raise _invalid(name, f"harus {wanted}", f"must be {wanted}")
+            raise invalid(inside + name, f"harus {wanted}", f"must be {wanted}")
+        if isinstance(found[name], str) and not is_whole(found[name]):
+            raise invalid(inside + name, "harus teks Unicode yang utuh", "must be whole Unicode text")
     return found
+
+
+def is_whole(text: str) -> bool:
+    """JSON can carry halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def too_large() -> SandboxError:
@@ -97,8 +113,16 @@ def invalid_json() -> SandboxError:
     )
 
 
-_NAMES = {str: "string", int: "integer", float: "number", type(None): "null"}
+_NAMES = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    dict: "object",
+    list: "array",
+    type(None): "null",
+}
 
 
-def _invalid(name: str, id_: str, en: str) -> SandboxError:
+def invalid(name: str, id_: str, en: str) -> SandboxError:
     return SandboxError("invalid_input", f"{name} {id_}.", f"{name} {en}.")

@@ -8,9 +8,14 @@ from pathlib import Path
 from talkabiz.sandbox import memory
 from talkabiz.sandbox.accounts import Accounts
 from talkabiz.sandbox.certificates import Certificates
+from talkabiz.sandbox.chat_views import ChatViews
+from talkabiz.sandbox.chats import Chats
 from talkabiz.sandbox.codec import Codec
+from talkabiz.sandbox.companions import Companions
 from talkabiz.sandbox.conversation import DEVICE_REMOVED, REPLACED, Conversations
+from talkabiz.sandbox.exchange import Exchange
 from talkabiz.sandbox.faults import KINDS, Fault, Faults
+from talkabiz.sandbox.handsets import Handsets
 from talkabiz.sandbox.nodes import Jid
 from talkabiz.sandbox.noise import Authority
 from talkabiz.sandbox.pairing import Attempts
@@ -22,6 +27,7 @@ from talkabiz.sandbox.tokens import Tokens
 _log = logging.getLogger(__name__)
 
 _CUT_OFF = 0
+_NOBODY = 0  # no device has this id
 
 
 class Sandbox:
@@ -41,25 +47,41 @@ class Sandbox:
             self._accounts.restore(account)
         attempts = Attempts()
         self.phones = Phones(self._accounts, attempts, self.faults)
-        self._conversations = Conversations(self._accounts, attempts, self.faults)
-        self._server = Server(
-            certificates.tls_context(), authority, Codec(tokens), self._conversations.hold, self._refusal
-        )
-        self._address = ""
+        self._exchange = Exchange(self._accounts, self.faults)
+        self._conversations = Conversations(self._accounts, attempts, self.faults, self._exchange)
+        self._handsets = Handsets(self._accounts, self.phones)
+        self._conversations.prepare = self._handsets.prepare
+        self.chats, self.chat_views = Chats(self._handsets), ChatViews(self._handsets)
+        tls, codec = certificates.tls_context(), Codec(tokens)
+        self._server = Server(tls, authority, codec, self._conversations.hold, self._refusal)
+        self._back_door = Server(tls, authority, codec, self._conversations.hold_spared, lambda: None)
+        self._address = self._back_address = ""
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
         """Port 0: a free one. OSError if it can't be had."""
         self._address = f"http://{host}:{await self._server.start(host, port)}"
+        self._back_address = f"http://{host}:{await self._back_door.start(host, 0)}"
 
     async def stop(self) -> None:
         """Every link ends; accounts and devices stay known to this object."""
+        await self._handsets.stop()
         await self._server.stop()
-        self._address = ""
+        await self._back_door.stop()
+        self._address = self._back_address = ""
 
     @property
     def proxy_url(self) -> str:
         """The proxy that leads here; "" while it isn't started."""
         return self._address
+
+    @property
+    def back_door_url(self) -> str:
+        """The same for companions, which no fault strikes, not while they pair either."""
+        return self._back_address
+
+    def let_chat(self, companions: Companions) -> None:
+        """From now on its phones chat, through these; they are closed with the sandbox."""
+        self._handsets.start(companions)
 
     def online(self) -> list[Jid]:
         """The devices that are logged in."""
@@ -76,7 +98,9 @@ class Sandbox:
 
     def remove_device(self, number: str, device_id: int) -> None:
         """As in the phone's list of linked devices. SandboxError `not_found`."""
-        device = self._accounts.remove(self._accounts.get(number), device_id)
+        account = self._accounts.get(number)
+        is_shown = any(device.id == device_id for device in account.shown_devices)
+        device = self._accounts.remove(account, device_id if is_shown else _NOBODY)
         for session in self._conversations.online():
             if session.device is device:
                 session.part(DEVICE_REMOVED)
@@ -85,7 +109,7 @@ class Sandbox:
         self, name: str, number: str | None = None, count: int | None = None, seconds: float | None = None
     ) -> Fault:
         """Sets a fault, and lets one that cuts links strike those that are up. SandboxError `invalid_input`,
-        `unsupported_fault`, or `not_found` for a number without a phone; nothing is changed then.
+        or `not_found` for a number without a phone; nothing is changed then.
         """
         if number is not None:
             self._accounts.get(number)
@@ -97,13 +121,13 @@ class Sandbox:
     def _cut(self, fault: Fault) -> None:
         """A strike at once isn't counted against `count`: that is for the logins that follow."""
         if fault.name == "drop" and fault.number is None:
-            links = list(self._conversations.links)
+            links = [link for link in self._conversations.links if not link.spared]
             fault.hit += len(links)
             for link in links:
                 link.abort()
             return
         for session in self._conversations.online():
-            if fault.number in (None, session.account.number):
+            if fault.number in (None, session.account.number) and not session.device.hidden:
                 fault.hit += 1
                 self._end(session, fault.name)
 

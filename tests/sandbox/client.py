@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 DEADLINE_SECONDS = 30.0
+_asks = itertools.count(1)
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -86,9 +88,28 @@ class Client:
         self._library.order(do="start", id=self.name, path=str(self._store), proxy=self._proxy_url)
 
     async def ask(self, do: str, **details: Any) -> Any:
-        seen = len(self.facts)
-        self._library.order(do=do, id=self.name, **details)
-        return (await self.wait_for(lambda fact: fact["event"] == "answer", after=seen))["value"]
+        """Waits for the answer; others may be waited for meanwhile."""
+        ask, seen = next(_asks), len(self.facts)
+        self._library.order(do=do, id=self.name, ask=ask, **details)
+        return (await self.wait_for(lambda fact: fact["event"] == "answer" and fact["ask"] == ask, after=seen))["value"]
+
+    async def send(self, to: str, text: str) -> str:
+        """The message's id. AssertionError if it couldn't be sent."""
+        return await self.send_message(to, {"conversation": text})
+
+    async def send_message(self, to: str, message: dict[str, Any]) -> str:
+        answer = await self.ask("send", to=to, message=message)
+        assert "Error" not in answer, answer
+        return str(answer["SendResponse"]["ID"])
+
+    async def message(self, text: str, after: int = 0) -> dict[str, Any]:
+        """The event of a message with that text."""
+        fact = await self.wait_for(lambda fact: fact.get("name") == "Message" and text_of(fact) == text, after)
+        return dict(fact["data"])
+
+    def texts(self, after: int = 0) -> list[str]:
+        """Of the messages that came, in their order."""
+        return [text for fact in self.facts[after:] if fact.get("name") == "Message" and (text := text_of(fact))]
 
     async def qr(self, after: int = 0) -> str:
         return str((await self.wait_for(lambda fact: fact["event"] == "qr", after=after))["code"])
@@ -119,3 +140,8 @@ class Client:
     def _take(self, fact: dict[str, Any]) -> None:
         self.facts.append(fact)
         self._news.set()
+
+
+def text_of(fact: dict[str, Any]) -> str:
+    message = fact["data"].get("Message", {})
+    return str(message.get("conversation", "") or message.get("extendedTextMessage", {}).get("text", ""))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,6 +21,8 @@ from tests.sandbox.wire import WireClient  # noqa: E402
 
 NewClient: TypeAlias = Callable[..., Client]
 NewWire: TypeAlias = Callable[[], WireClient]
+Linked: TypeAlias = Callable[..., Awaitable[Client]]
+NUMBER = "628123456789"
 _names = itertools.count(1)
 
 
@@ -63,6 +65,22 @@ async def new_client(library: Library, sandbox: Sandbox, tmp_path: Path) -> Asyn
     yield make
     for client in clients:
         library.forget(client)
+
+
+@pytest.fixture
+def linked(sandbox: Sandbox, new_client: NewClient) -> Linked:
+    """A session of the library that is linked and connected."""
+
+    async def link(store: str = "", number: str = NUMBER, *, hidden: bool = False) -> Client:
+        name = sandbox.phones.get(number).name if number in {phone.number for phone in sandbox.phones.all()} else ""
+        sandbox.phones.add(number, name)
+        client = new_client(store)
+        client.start()
+        await sandbox.phones.scan(number, await client.qr(), hidden=hidden)
+        await client.event("Connected")
+        return client
+
+    return link
 
 
 @pytest.fixture

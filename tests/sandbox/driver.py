@@ -1,19 +1,23 @@
 """The unmodified library in a process of its own, driven by lines of JSON; run with the root key to trust as argument.
 
-In:  {"id", "do": "start" | "stop" | "logout" | "connected" | "logged_in" | "on_whatsapp", …}
-Out: {"id", "event": "qr" | "status" | "event" | "returned" | "answer", …}
+In:  {"id", "do": "start" | "stop" | "connected" | "send" | one of the other names below, "ask": number, …}
+Out: {"id", "event": "qr" | "status" | "event" | "returned" | "answer", …}, an answer with the number it was asked by.
+Those that wait for WhatsApp run beside the others. Sessions start and stop one after the other, for the library's
+tables of them break when two do at once.
 """
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import json
 import os
 import sys
 import threading
+import time
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 
 from talkabiz.whatsapp.library import swap_root_key
 from talkabiz.whatsapp.magic import provide_libmagic
@@ -26,8 +30,11 @@ provide_libmagic()
 
 from neonize import _binder as binder  # noqa: E402
 from neonize.events import INT_TO_EVENT  # noqa: E402
+from neonize.proto import Neonize_pb2 as neonize  # noqa: E402
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message  # noqa: E402
 
 EVENTS = bytes(code for code in INT_TO_EVENT if code)
+AT_ONCE = {"stop", "logout", "connected", "logged_in", "active"}
 _keep: list[Any] = []
 _lock = threading.Lock()
 
@@ -57,28 +64,120 @@ def run(session: str, path: str, proxy: str) -> None:
     tell(session, "returned", error=ctypes.string_at(error).decode())
 
 
-def do(order: dict[str, Any]) -> None:
-    session, raw_id = order["id"], order["id"].encode()
+def jid(address: str) -> Any:
+    """Of `user:device@server`."""
+    user, _, server = address.partition("@")
+    user, _, device = user.partition(":")
+    return neonize.JID(User=user, RawAgent=0, Device=int(device or 0), Integrator=0, Server=server, IsEmpty=False)
+
+
+def sized(data: bytes) -> tuple[bytes, int]:
+    return data, len(data)
+
+
+def to(address: str) -> tuple[bytes, int]:
+    return sized(jid(address).SerializeToString())
+
+
+def many(addresses: list[str]) -> tuple[bytes, int]:
+    return sized(neonize.JIDArray(JIDS=map(jid, addresses)).SerializeToString())
+
+
+def read(kind: Any, answer: bytes) -> Any:
+    """What the library returned; the binding has copied and freed it."""
+    return MessageToDict(kind.FromString(answer))
+
+
+def word(address: int) -> str:
+    return ctypes.string_at(address).decode()
+
+
+def do(order: dict[str, Any]) -> Any:
+    session, go = order["id"].encode(), binder.gocode
     match order["do"]:
-        case "start":
-            threading.Thread(target=run, args=(session, order["path"], order["proxy"]), daemon=True).start()
         case "stop":
-            binder.gocode.Stop(raw_id)
-            tell(session, "answer", value=None)
+            go.Stop(session)
+            return None
         case "logout":
-            tell(session, "answer", value=ctypes.string_at(binder.gocode.Logout(raw_id)).decode())
+            return word(go.Logout(session))
         case "connected":
-            tell(session, "answer", value=bool(binder.gocode.IsConnected(raw_id)))
+            return bool(go.IsConnected(session))
         case "logged_in":
-            tell(session, "answer", value=bool(binder.gocode.IsLoggedIn(raw_id)))
+            return bool(go.IsLoggedIn(session))
+        case "active":
+            go.SetForceActiveDeliveryReceipts(session, True)
+            return None
         case "on_whatsapp":
-            model = binder.gocode.IsOnWhatsApp(raw_id, " ".join(order["numbers"]).encode())
-            tell(session, "answer", value=repr(model.contents.get_bytes()))
+            words = " ".join(order["numbers"]).encode()
+            return read(neonize.IsOnWhatsAppReturnFunction, go.IsOnWhatsApp(session, words))
+        case "user_info":
+            return read(neonize.GetUserInfoReturnFunction, go.GetUserInfo(session, *many(order["jids"])))
+        case _:
+            return chat(order, session, go)
+
+
+def chat(order: dict[str, Any], session: bytes, go: Any) -> Any:
+    match order["do"]:
+        case "send":
+            message = ParseDict(order["message"], Message()).SerializeToString()
+            answer = go.SendMessage(session, *to(order["to"]), *sized(message))
+            return read(neonize.SendMessageReturnFunction, answer)
+        case "upload":
+            data = base64.b64decode(order["data"])
+            return read(neonize.UploadReturnFunction, go.Upload(session, *sized(data), order["kind"]))
+        case "download":
+            message = ParseDict(order["message"], Message()).SerializeToString()
+            return read(neonize.DownloadReturnFunction, go.DownloadAny(session, *sized(message)))
+        case "mark":
+            ids, sender = " ".join(order["ids"]).encode(), to(order["sender"])
+            now, type_ = int(time.time()), order["type"].encode()
+            return word(go.MarkRead(session, ids, now, *to(order["chat"]), *sender, type_))
+        case "typing":
+            return word(go.SendChatPresence(session, *to(order["chat"]), order["state"], order["media"]))
+        case "subscribe":
+            return word(go.SubscribePresence(session, *to(order["to"])))
+        case _:
+            return group(order, session, go)
+
+
+def group(order: dict[str, Any], session: bytes, go: Any) -> Any:
+    match order["do"]:
+        case "create_group":
+            wish = neonize.ReqCreateGroup(name=order["name"], Participants=map(jid, order["members"]))
+            answer = go.CreateGroup(session, *sized(wish.SerializeToString()))
+            return read(neonize.GetGroupInfoReturnFunction, answer)
+        case "group":
+            return read(neonize.GetGroupInfoReturnFunction, go.GetGroupInfo(session, *to(order["group"])))
+        case "groups":
+            return read(neonize.GetJoinedGroupsReturnFunction, go.GetJoinedGroups(session))
+        case "change_group":
+            change, members = order["change"].encode(), many(order["members"])
+            answer = go.UpdateGroupParticipants(session, *to(order["group"]), *members, change)
+            return read(neonize.UpdateGroupParticipantsReturnFunction, answer)
+        case "name_group":
+            return word(go.SetGroupName(session, *to(order["group"]), order["name"].encode()))
+        case "leave_group":
+            return word(go.LeaveGroup(session, *to(order["group"])))
+    raise ValueError(order["do"])
+
+
+def handle(order: dict[str, Any]) -> None:
+    try:
+        answer = do(order)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the test has to learn it
+        answer = {"Error": repr(error)}
+    tell(order["id"], "answer", value=answer, ask=order.get("ask"))
 
 
 if __name__ == "__main__":
     swap_root_key(bytes.fromhex(sys.argv[1]))
     tell("", "ready")
     for line in sys.stdin:
-        do(json.loads(line))
+        order = json.loads(line)
+        if order["do"] == "start":
+            threading.Thread(target=run, args=(order["id"], order["path"], order["proxy"]), daemon=True).start()
+        elif order["do"] in AT_ONCE:
+            handle(order)
+        else:
+            threading.Thread(target=handle, args=(order,), daemon=True).start()
     os._exit(0)  # threads of the library may hang in it for ever

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from talkabiz.sandbox.errors import SandboxError
-from talkabiz.sandbox.faults import KINDS, PLANNED, Faults
+from talkabiz.sandbox.faults import KINDS, Faults
 
 NUMBER = "628123456789"
 CONTRACT = """
@@ -21,17 +21,8 @@ class Clock:
         return self.now
 
 
-def test_every_fault_of_the_interface_is_made_or_known_to_be_planned() -> None:
-    assert sorted([*KINDS, *PLANNED]) == sorted(CONTRACT.split())
-
-
-@pytest.mark.parametrize("name", sorted(PLANNED))
-def test_a_planned_fault_is_refused_and_not_silently_taken(name: str) -> None:
-    faults = Faults()
-    with pytest.raises(SandboxError) as refused:
-        faults.add(name)
-    assert (refused.value.code, refused.value.status) == ("unsupported_fault", 422)
-    assert not faults.all()
+def test_every_fault_of_the_interface_is_made() -> None:
+    assert sorted(KINDS) == sorted(CONTRACT.split())
 
 
 @pytest.mark.parametrize(
@@ -82,6 +73,17 @@ def test_a_fault_without_limits_strikes_until_it_is_cleared() -> None:
     assert all(faults.strike("bad_hmac", NUMBER) for _ in range(10))
     faults.clear()
     assert faults.strike("bad_hmac", NUMBER) is None
+
+
+def test_clearing_them_is_told() -> None:
+    told = []
+    faults = Faults()
+    faults.ended = lambda: told.append(faults.all())
+    faults.add("offline_backlog")
+    assert faults.stands("offline_backlog", NUMBER)
+    faults.clear()
+    assert told == [[]]
+    assert not faults.stands("offline_backlog", NUMBER)
 
 
 def test_a_fault_with_a_number_strikes_that_number_alone() -> None:

@@ -171,7 +171,6 @@ async def test_faults_are_set_listed_and_cleared(api: Api, sandbox: Sandbox) -> 
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({"fault": "no_ack"}, "unsupported_fault"),
         ({"fault": "earthquake"}, "invalid_input"),
         ({"fault": "drop", "count": True}, "invalid_input"),
         ({"fault": "drop", "count": 1.0}, "invalid_input"),

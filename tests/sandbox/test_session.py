@@ -103,7 +103,7 @@ async def test_a_lookup_tells_who_is_there_with_devices_and_lid(sandbox: Sandbox
     [
         ("get", "w:p", ()),
         ("set", "passive", (Node("active"),)),
-        ("get", "privacy", (Node("privacy"),)),
+        ("get", "status", (Node("status"),)),
         ("set", "x", ()),
     ],
 )
@@ -113,14 +113,26 @@ async def test_whatever_else_is_asked_gets_an_empty_result(
     assert (await ask(device, type_, xmlns, *content)).content is None
 
 
-async def test_messages_and_receipts_are_acknowledged(device: WireClient) -> None:
+async def test_messages_and_receipts_are_acknowledged(sandbox: Sandbox, device: WireClient) -> None:
     to = Jid("628999999999")
+    sandbox.phones.add(to.user)
     device.send(Node("message", {"to": to, "id": "M1", "type": "text"}))
     ack = await device.receive()
     assert (ack.tag, ack.text("class"), ack.text("id"), ack.attrs["from"]) == ("ack", "message", "M1", to)
+    assert "error" not in ack.attrs
     device.send(Node("receipt", {"to": to, "id": "M2", "type": "read"}))
     ack = await device.receive()
     assert (ack.text("class"), ack.text("id"), ack.text("type")) == ("receipt", "M2", "read")
+
+
+async def test_a_message_to_nobody_is_an_error(device: WireClient) -> None:
+    device.send(Node("message", {"to": Jid("628999999999"), "id": "M1", "type": "text"}))
+    assert (await device.receive()).text("error") == "404"
+
+
+async def test_a_call_is_acknowledged_and_goes_nowhere(device: WireClient) -> None:
+    device.send(Node("call", {"to": Jid("628999999999"), "id": "C1"}, (Node("reject"),)))
+    assert (await device.receive()).text("class") == "call"
 
 
 async def test_what_needs_no_answer_gets_none(device: WireClient) -> None:

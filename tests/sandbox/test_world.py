@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
@@ -14,29 +12,12 @@ from talkabiz.sandbox.nodes import Node
 from talkabiz.sandbox.tokens import Tokens
 from talkabiz.sandbox.world import Sandbox
 from tests.sandbox.authority import certificates
-from tests.sandbox.client import Client
-from tests.sandbox.conftest import NewClient, NewWire
+from tests.sandbox.conftest import NUMBER, Linked, NewClient, NewWire
 from tests.sandbox.test_server import link_device
 from tests.sandbox.waiting import until
 from tests.sandbox.wire import Refused, WireClient, login_payload, pairing_payload
 
-NUMBER, OTHER = "628123456789", "628987654321"
-Linked: TypeAlias = Callable[..., Awaitable[Client]]
-
-
-@pytest.fixture
-def linked(sandbox: Sandbox, new_client: NewClient) -> Linked:
-    """A session of the library that is linked and connected."""
-
-    async def link(store: str = "", number: str = NUMBER) -> Client:
-        sandbox.phones.add(number)
-        client = new_client(store)
-        client.start()
-        await sandbox.phones.scan(number, await client.qr())
-        await client.event("Connected")
-        return client
-
-    return link
+OTHER = "628987654321"
 
 
 async def logged_in(sandbox: Sandbox, new_wire: NewWire) -> WireClient:
