@@ -39,7 +39,10 @@ CLOSE_SECONDS = 5.0
 _ANYWHERE = "0@s.whatsapp.net"
 _UNHURRIED = "?_synchronous=OFF&_foreign_keys=on&rest="
 """Nothing waits for the disk: a pairing writes 812 keys one by one. What a power cut loses is only a toy's."""
-_ENDS = (i.LoggedOut, i.Replaced, i.Banned, i.Outdated, i.ConnectRefused, i.PairingRefused, i.CodesRanOut)
+_ENDS = (
+    *(i.LoggedOut, i.Replaced, i.Banned, i.Outdated, i.ConnectRefused),
+    *(i.PairingRefused, i.CodesRanOut, i.OtherNetwork),
+)
 _FAILS = (*_ENDS, i.EngineFailed, i.NoRoute)
 
 
@@ -49,11 +52,9 @@ class LocalCompanions:
     def __init__(self, binding: Binding, directory: Path, *, proxy_url: str) -> None:
         self._devices = Devices.open(directory)
         self._stored = {found.klien_id: found.device for found in self._devices.stored()}
-        ours = replace(binding, subscribed=binding.subscribed + TYPING, store_options=_UNHURRIED)
-        loop = asyncio.get_running_loop()
-        self._edge = LocalWhatsApp(ours, self._devices, proxy_url=proxy_url, loop=loop)
-        self._edge.connect_facts(self._take_fact)
-        self._edge.connect_chats(self._overhear)
+        self._binding = replace(binding, subscribed=binding.subscribed + TYPING, store_options=_UNHURRIED)
+        self._proxy_url = proxy_url
+        self._made: LocalWhatsApp | None = None
         self._open: dict[str, LocalCompanion] = {}
         """By the attempt that runs."""
 
@@ -84,8 +85,19 @@ class LocalCompanions:
         return companion
 
     async def close(self) -> None:
-        await self._edge.shutdown(CLOSE_SECONDS)
+        if self._made:
+            await self._made.shutdown(CLOSE_SECONDS)
         self._devices.close()
+
+    @property
+    def _edge(self) -> LocalWhatsApp:
+        """Made when the first one is opened: it has threads."""
+        if self._made is None:
+            loop = asyncio.get_running_loop()
+            self._made = LocalWhatsApp(self._binding, self._devices, proxy_url=self._proxy_url, loop=loop)
+            self._made.connect_facts(self._take_fact)
+            self._made.connect_chats(self._overhear)
+        return self._made
 
     def _forget(self, klien_id: int, attempt: str) -> None:
         self._edge.forget_device(klien_id, attempt, self._stored.pop(klien_id, attempt))
