@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from talkabiz import __version__
+from talkabiz.child import STOP_SECONDS
 from talkabiz.config import Settings
 from talkabiz.parent import stop_signals
 from talkabiz.realtime.rooms import Rooms
@@ -18,7 +20,6 @@ from tests.docs.pages import read
 from tests.running import CHECKOUT
 
 UNIT, NGINX, CADDY = (read(f"docs/examples/{name}") for name in ("talkabiz.service", "nginx.conf", "Caddyfile"))
-SUPERVISOR_KILLS_AFTER_SECONDS = 20
 LISTENS_AT = "127.0.0.1:8000"
 
 
@@ -58,7 +59,7 @@ def test_the_unit_stops_as_the_supervisor_expects_and_restarts_what_may_come_rig
     service = unit()["Service"]
     assert service["KillMode"] == "mixed"
     assert service.get("KillSignal", "SIGTERM") in {each.name for each in stop_signals()}
-    assert int(service["TimeoutStopSec"]) > SUPERVISOR_KILLS_AFTER_SECONDS
+    assert int(service["TimeoutStopSec"]) > STOP_SECONDS, "the supervisor kills first"
     assert (service["Restart"], service["RestartPreventExitStatus"]) == ("on-failure", "2")
     assert service["StandardOutput"] == "null", "the first start prints a key"
     assert int(service["LimitNOFILE"]) >= 4096
@@ -125,6 +126,11 @@ def test_caddy_forwards_to_where_the_program_listens_and_keeps_the_sandbox_shut(
 def test_both_expect_the_program_at_its_default_address() -> None:
     fields = Settings.model_fields
     assert f"{fields['host'].default}:{fields['port'].default}" == LISTENS_AT
+
+
+def test_the_install_page_names_the_wheel_of_this_version() -> None:
+    named = set(re.findall(r"talkabiz-([0-9][^-]*)-py3-none-any\.whl", read("docs/install.md")))
+    assert named == {__version__}
 
 
 def test_every_link_between_the_pages_leads_somewhere() -> None:
