@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import linear_regression
+from statistics import linear_regression, median
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -53,3 +53,10 @@ async def take_sample(server: Server) -> Sample:
 def slope(samples: Sequence[Sample], figure: Callable[[Sample], float]) -> float:
     """What a minute adds, by least squares."""
     return linear_regression([each.minutes for each in samples], [figure(each) for each in samples]).slope
+
+
+def drift(samples: Sequence[Sample], figure: Callable[[Sample], float]) -> float:
+    """From the first third to the last, by their medians: what comes and goes with each visit doesn't count."""
+    third = len(samples) // 3
+    first, last = ([figure(each) for each in part] for part in (samples[:third], samples[-third:]))
+    return median(last) - median(first)

@@ -24,11 +24,11 @@ from typing import Any
 import pytest
 
 from tests.running import Phones, Server, loopback, serving, until
-from tests.soak.course import Sample, slope, take_sample
+from tests.soak.course import Sample, drift, slope, take_sample
 from tests.soak.town import ONLOOKERS, Town
 
 ROUGH_SECONDS = float(os.environ.get("ROUGH_SECONDS") or 60)
-WEATHER_SECONDS = float(os.environ.get("WEATHER_SECONDS") or 150)
+WEATHER_SECONDS = float(os.environ.get("WEATHER_SECONDS") or 180)
 SEED = int(os.environ.get("SEED") or random.randrange(10**6))
 KLIENS = 100
 SAMPLE_SECONDS = 1.0
@@ -44,9 +44,9 @@ def home(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-# What may come on top, a minute, while nothing starts anew; and what a start may leave behind (docs/leaks.md, rounded
-# up).
-FLAT = {"memory, MB": 1.5, "threads": 1.0, "descriptors": 1.0}
+# What may come on top within the minute, and more than a hundred lost links, between the middles of the second half's
+# first and last third; and what a start may leave behind (docs/leaks.md, rounded up).
+FLAT = {"memory, MB": 2.0, "threads": 2.0, "descriptors": 4.0}
 A_START = {"memory, MB": 1.0, "threads": 1.1, "descriptors": 2.1}
 LAG_MILLISECONDS = 100.0
 
@@ -89,7 +89,7 @@ def assert_bounded(rough: list[Sample], second_half: list[Sample], lags: list[fl
         )
     assert second_half[-1].starts == second_half[0].starts, "something started anew: no fault of these does that"
     for name, most in FLAT.items():
-        assert abs(slope(second_half, FIGURES[name])) <= most, f"{name} a minute"
+        assert drift(second_half, FIGURES[name]) <= most, name
     assert max(each.lag_seconds for each in second_half) < 1
     assert quantiles(lags, n=100)[98] < LAG_MILLISECONDS
 
@@ -158,7 +158,10 @@ def describe(part: str, samples: list[Sample], lags: list[float]) -> str:
     lines = [f"{part}: {len(samples)} samples, {starts:.0f} starts"]
     for name, figure in FIGURES.items():
         first, last = figure(samples[0]), figure(samples[-1])
-        lines.append(f"{name:<20} {first:8.1f} to {last:8.1f}; slope {slope(samples, figure):+.2f} a minute")
+        lines.append(
+            f"{name:<20} {first:8.1f} to {last:8.1f}; slope {slope(samples, figure):+.2f} a minute,"
+            f" drift {drift(samples, figure):+.2f}"
+        )
     percentiles = quantiles(lags, n=100)
     lines.append(f"pushed to received, ms: p50 {percentiles[49]:.1f}, p99 {percentiles[98]:.1f}")
     return "\n".join(lines)
