@@ -39,11 +39,12 @@ CLOSE_SECONDS = 5.0
 _ANYWHERE = "0@s.whatsapp.net"
 _UNHURRIED = "?_synchronous=OFF&_foreign_keys=on&rest="
 """Nothing waits for the disk: a pairing writes 812 keys one by one. What a power cut loses is only a toy's."""
-_ENDS = (
-    *(i.LoggedOut, i.Replaced, i.Banned, i.Outdated, i.ConnectRefused),
-    *(i.PairingRefused, i.CodesRanOut, i.OtherNetwork),
+_GOES_ON = (
+    *(i.StartQueued, i.StartEntered, i.CodeIssued, i.OldPhoneScanned, i.Paired, i.Connected),
+    *(i.KeepaliveMissed, i.KeepaliveRestored, i.LinkLost, i.StreamErrored),
 )
-_FAILS = (*_ENDS, i.EngineFailed, i.NoRoute)
+_PASSES = (i.EngineFailed, i.NoRoute)
+"""After one of these its device may still be good; after any other that isn't above, the next one is paired anew."""
 
 
 class LocalCompanions:
@@ -76,7 +77,7 @@ class LocalCompanions:
                 await companion.come_up()
         except BaseException as error:
             companion.close()
-            if isinstance(companion.ended_by, _ENDS):
+            if companion.ended_by and not isinstance(companion.ended_by, _PASSES):
                 self._forget(klien_id, attempt)
             if isinstance(error, TimeoutError):
                 raise CallFailed("not_connected") from None
@@ -180,7 +181,7 @@ class LocalCompanion:
             self._code.set_result(fact.text)
         elif isinstance(fact, i.Connected) and not self._up.done():
             self._up.set_result(None)
-        elif isinstance(fact, _FAILS) and not self.ended_by:
+        elif not isinstance(fact, _GOES_ON) and not self.ended_by:
             self.ended_by = fact
             for waiting in (self._code, self._up):
                 with suppress(asyncio.InvalidStateError):
