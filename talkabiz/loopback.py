@@ -35,13 +35,12 @@ async def open_reach(
     proxy_url: str | None, ca_file: Path | None, root_key: bytes | None, *, sandbox_dir: Path | None
 ) -> AsyncIterator[Reach]:
     """With `sandbox_dir`, a sandbox that keeps its state there; else as the three settings WA_… say."""
-    from talkabiz.whatsapp import binding, library
+    from talkabiz.whatsapp import binding
 
     if sandbox_dir is None:
         yield Reach(binding.load(ca_file=ca_file, root_key=root_key), proxy_url)
         return
     async with _sandbox(sandbox_dir) as (loaded, world):
-        library.swap_root_key(bytes.fromhex(world.root_key))
         yield Reach(loaded, world.proxy_url, world)
 
 
@@ -71,7 +70,9 @@ def _describe(world: Sandbox, announce: Callable[[dict[str, str]], None], contro
 
 @asynccontextmanager
 async def _sandbox(directory: Path) -> AsyncIterator[tuple[Binding, Sandbox]]:
-    """The library reads which authority it trusts as it is loaded: first the certificates, then it, then the server."""
+    """The library reads which authority it trusts as it is loaded: first the certificates, then it, then the server.
+    From then on it trusts nobody else, also where it only lets the virtual phones chat.
+    """
     from talkabiz.sandbox.certificates import Certificates
     from talkabiz.sandbox.tokens import read_tokens
     from talkabiz.whatsapp import binding, library
@@ -81,6 +82,7 @@ async def _sandbox(directory: Path) -> AsyncIterator[tuple[Binding, Sandbox]]:
     from talkabiz.sandbox.world import Sandbox
 
     world = Sandbox(read_tokens(library.regions()), certificates, state_file=directory / "state.json")
+    loaded = binding.trust(loaded, bytes.fromhex(world.root_key))
     await world.start()
     try:
         yield loaded, world

@@ -23,6 +23,7 @@ from talkabiz.doctor.machine import (
 from talkabiz.doctor.network import CLOCK, DNS, STEP_SECONDS, TCP, TLS, check_network
 from talkabiz.doctor.port import PORT, check_port
 from talkabiz.doctor.settings import read_settings
+from talkabiz.whatsapp.network import REAL, mark_of
 
 SECONDS = 4.0
 SPARE_SECONDS = 2.0
@@ -70,11 +71,12 @@ def _of_the_installation(settings: Settings | None) -> list[Look]:
 
 
 def _of_the_settings(s: Settings) -> list[Look]:
+    network = mark_of(bytes.fromhex(s.wa_root_key)) if s.wa_root_key else REAL
     places = [s.sessions_dir, *places_of(s.database_url)]
     return [
         Look((MEMORY,), lambda: [check_memory(s.max_memory)]),
         Look((DISK,), lambda: [check_disk(*places)]),
-        Look((SESSIONS,), lambda: [check_sessions(s.sessions_dir)]),
+        Look((SESSIONS,), lambda: [check_sessions(s.sessions_dir, network)]),
         Look((DATABASE,), lambda: [check_database(s.database_url)], SECONDS + SPARE_SECONDS),
         Look((PORT,), lambda: [check_port(s.host, s.port, is_in_use=is_in_use(s.sessions_dir))]),
         Look(

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from talkabiz.doctor.findings import Check, fail, ok, warn
+from talkabiz.whatsapp.network import REAL, mark_in
 
 SESSIONS, DISK = "sessions", "disk"
 LEAST_FREE_MB, FREE_MB = 100, 1000
@@ -19,7 +20,8 @@ _OF_A_CHECKOUT = {".gitkeep", ".gitignore"}
 _ELSEWHERE = "or choose another TALKABIZ_SESSIONS_DIR."
 
 
-def check_sessions(directory: Path) -> Check:
+def check_sessions(directory: Path, network: int = REAL) -> Check:
+    """`network` is the mark of the WhatsApp that the settings lead to."""
     root = Path(os.path.abspath(directory))  # noqa: PTH100 - as named: a symbolic link may be an operator's wish
     if any(sign in str(root) for sign in "?#%"):
         return fail(SESSIONS, f"the path of {root} has a ?, # or % in it", "Choose another TALKABIZ_SESSIONS_DIR.")
@@ -27,7 +29,7 @@ def check_sessions(directory: Path) -> Check:
         return _check_missing(root)
     if not root.is_dir():
         return fail(SESSIONS, f"{root} is not a directory", f"Move it away, {_ELSEWHERE}")
-    return _check_private(root) or _check_writable(root) or _describe(root)
+    return _check_private(root) or _check_writable(root) or _describe(root, network)
 
 
 def is_in_use(directory: Path) -> bool:
@@ -123,8 +125,9 @@ def _written(root: Path) -> Iterator[Path]:
         yield from root.glob(pattern)
 
 
-def _describe(root: Path) -> Check:
-    devices = len(list(root.glob("[1-9]*/*.db")))
+def _describe(root: Path, network: int) -> Check:
+    stores = list(root.glob("[1-9]*/*.db"))
+    devices = len(stores)
     found = f"{root}: writable, private, {devices} stored device{'' if devices == 1 else 's'}"
     owner = owner_of(root)
     if os.geteuid() == 0 and owner != 0:
@@ -134,7 +137,22 @@ def _describe(root: Path) -> Check:
             f"{found}; it belongs to {name}, and root may do everything",
             f"Look as the user that runs Talkabiz: sudo -u {name} talkabiz doctor",
         )
+    if others := sum(not _belongs(store, network) for store in stores):
+        kind = "a sandbox" if network == REAL else "another WhatsApp"
+        return warn(
+            SESSIONS,
+            f"{found}, {others} of which {'belongs' if others == 1 else 'belong'} to {kind}",
+            "With these settings they are left alone. Start with their sandbox (--sandbox, TALKABIZ_WA_ROOT_KEY) or "
+            "without any, as they were linked; or disconnect their kliens.",
+        )
     return ok(SESSIONS, f"{found}, in use by a running server" if is_in_use(root) else found)
+
+
+def _belongs(store: Path, network: int) -> bool:
+    try:
+        return mark_in(store) == network
+    except OSError:
+        return True
 
 
 def _user(uid: int) -> str:

@@ -210,6 +210,15 @@ class ConnectRefused(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class OtherNetwork(Fact):
+    """The device wasn't tried: it belongs to another WhatsApp than the one that is spoken with. `is_real`: to the real
+    one, and a sandbox is on; else to a sandbox.
+    """
+
+    is_real: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NoRoute(Fact):
     """WhatsApp's servers couldn't be reached; the attempt has ended."""
 

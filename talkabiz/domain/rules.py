@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from talkabiz.domain import effects as e, inputs as i
+from talkabiz.domain import effects as e, inputs as i, states
 from talkabiz.domain.changes import UNTRIED, at_rest, begin_round, close, log_in, to, try_later, unlinked
 from talkabiz.domain.pairing import Round
 from talkabiz.domain.states import INTERRUPTED, Moment, Reason, Session, Status, Step
@@ -239,6 +239,12 @@ def retry_route(s: Session, x: i.NoRoute, m: Moment) -> Step:
 def fail_engine(s: Session, x: i.EngineFailed, m: Moment) -> Step:
     status = Status.ERROR if x.lasting or not s.device else Status.RECONNECTING
     return try_later(s, m, status, Reason.ENGINE, detail=x.detail or None)
+
+
+def leave_alone(s: Session, x: i.OtherNetwork, m: Moment) -> Step:
+    """The device is kept for the process that speaks with its own WhatsApp again. Here only a person can decide."""
+    detail = states.REAL_DEVICE if x.is_real else states.SANDBOX_DEVICE
+    return Step(at_rest(s, m, Status.ERROR, Reason.ENGINE, detail=detail), close(s))
 
 
 def log_out(s: Session, x: i.LoggedOut, m: Moment) -> Step:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from talkabiz.domain.errors import Sentence
 from talkabiz.domain.ids import clean_name
-from talkabiz.domain.states import Reason, Session, Status
+from talkabiz.domain.states import REAL_DEVICE, SANDBOX_DEVICE, Reason, Session, Status
 
 Key = tuple[Status, Reason | None]
 
@@ -138,6 +138,22 @@ STOPPED_UNLINKED = Sentence(
 )
 """Stopped before anything was linked: there is no phone that could stay so."""
 
+ELSEWHERE: Mapping[str | None, Sentence] = {
+    SANDBOX_DEVICE: Sentence(
+        "Akun ini tertaut di sandbox, dan server kini memakai WhatsApp lain. Jalankan dengan sandbox itu lagi, "
+        "atau putuskan lalu tautkan yang baru.",
+        "This account was linked in a sandbox, and the server now speaks with another WhatsApp. Start it with that "
+        "sandbox again, or disconnect and link anew.",
+    ),
+    REAL_DEVICE: Sentence(
+        "Akun ini tertaut di WhatsApp yang sebenarnya, dan server kini memakai sandbox. Jalankan tanpa sandbox, "
+        "dan akun ini kembali.",
+        "This account is linked on the real WhatsApp, and the server now runs with a sandbox. Start it without, and "
+        "the account comes back.",
+    ),
+}
+"""By the detail of an engine's error: what is said of a device that this process leaves alone."""
+
 LINKED_HERE = Sentence(
     "Klien ini tertaut, atau sedang ditautkan, di aplikasi ini. Putuskan di sini dulu.",
     "This klien is linked, or being linked, in this application. Disconnect it here first.",
@@ -153,6 +169,8 @@ def sentence(session: Session) -> Sentence:
     """What a person is told about this session."""
     if session.reason is Reason.STOPPED and not session.device:
         return STOPPED_UNLINKED
+    if session.is_elsewhere:
+        return ELSEWHERE[session.detail]
     found = SENTENCES.get((session.status, session.reason)) or SENTENCES[session.status, None]
     values = {
         "nama": _name(session),

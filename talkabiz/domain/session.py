@@ -111,6 +111,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         i.PairingRefused: rules.refuse_pairing,
         i.StartEntered: rules.enter,
         i.NoRoute: rules.retry_route,
+        i.OtherNetwork: rules.leave_alone,
         i.ScanStalled: rules.stall,
     },
     Status.CONNECTED: {
@@ -148,6 +149,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         i.StartEntered: rules.enter,
         i.StreamErrored: rules.reconnect(Reason.STREAM_ERROR),
         i.NoRoute: rules.retry_route,
+        i.OtherNetwork: rules.leave_alone,
         i.RouteMissed: rules.only_if(lambda s: s.entered_at, rules.miss_route),
         i.RetryDue: rules.retry,
     },

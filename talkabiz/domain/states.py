@@ -66,6 +66,10 @@ INTERRUPTED = "interrupted"
 """The detail of an expired session whose round ended with its process, and not in its time."""
 
 
+SANDBOX_DEVICE, REAL_DEVICE = "sandbox_device", "real_device"
+"""The detail of an engine's error about a device that belongs to another WhatsApp than the one that is spoken with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """What the machine remembers of one klien. The fields after `replaced_at` die with the process."""
@@ -108,6 +112,11 @@ class Session:
     def is_outside(self) -> bool:
         """Linked by a gateway outside, which alone holds the device: nothing runs here."""
         return self.reason is Reason.EXTERNAL
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Its device belongs to another WhatsApp than this process speaks with, or the last one spoke with."""
+        return self.reason is Reason.ENGINE and self.detail in {SANDBOX_DEVICE, REAL_DEVICE}
 
     def is_cut_short(self, moment: Moment) -> bool:
         """Its round ended with its process, a moment ago: whoever stood before the code may still stand there."""

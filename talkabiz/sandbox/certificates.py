@@ -1,4 +1,6 @@
-"""The throw-away keys of one sandbox: an authority for TLS and a root for Noise, in files of a private directory.
+"""The keys of one sandbox: a throw-away authority for TLS and a root for Noise, in files of a private directory.
+
+The root stays the same as long as the directory does: by it linked devices know which sandbox they belong to.
 
 They exist before the Go library is loaded, since it reads SSL_CERT_FILE once, at that moment. Nothing here imports it.
 """
@@ -13,6 +15,7 @@ from pathlib import Path
 import trustme
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+KEY_SIZE = 32
 HOSTS = ("web.whatsapp.com", "*.whatsapp.com", "*.whatsapp.net")
 
 
@@ -22,7 +25,7 @@ class Certificates:
 
     @classmethod
     def create(cls, directory: Path) -> Certificates:
-        """Makes the directory (0700) and new files in it (0600)."""
+        """Makes the directory (0700) and files in it (0600), new ones but for a root that is there already."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
         made = cls(directory)
@@ -30,7 +33,8 @@ class Certificates:
         server = authority.issue_cert(*HOSTS)
         _write(made.ca_file, authority.cert_pem.bytes())
         _write(made.server_file, server.private_key_and_cert_chain_pem.bytes())
-        _write(made.noise_file, X25519PrivateKey.generate().private_bytes_raw())
+        if not made.noise_file.exists() or len(made.noise_file.read_bytes()) != KEY_SIZE:
+            _write(made.noise_file, X25519PrivateKey.generate().private_bytes_raw())
         return made
 
     @classmethod

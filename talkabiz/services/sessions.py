@@ -175,7 +175,9 @@ class Sessions:
     # --- beginning and end --------------------------------------------------------------------------------------------
 
     async def restore(self) -> None:
-        """At start: nobody holds a link, whatever the rows say. Then stored devices come back, last active first."""
+        """At start: nobody holds a link, whatever the rows say. Then stored devices come back, last active first; also
+        those that the last process left alone, for this one may speak with their WhatsApp.
+        """
         rows = await sessions.load_all()
         found = {(stored.klien_id, stored.device): stored for stored in self._around.whatsapp.stored_devices()}
         for row in rows:
@@ -183,7 +185,7 @@ class Sessions:
             await self._employ(row).ask(i.HolderGone(fresh_attempt()))
         for stored in found.values():
             await self._take_in(stored.klien_id, i.DeviceFound(fresh_attempt(), stored.device, stored.me))
-        waiting = [r for r in self._runners.values() if r.session.status is Status.RECONNECTING]
+        waiting = [r for r in self._runners.values() if _may_come_back(r.session)]
         for runner in waiting:
             runner.tell(i.RetryDue(fresh_attempt()))
         log.info("sessions_restoring", count=len(waiting))
@@ -256,6 +258,10 @@ class Sessions:
 
 def _holds(session: Session, phone: str) -> bool:
     return session.device is not None and session.me is not None and session.me.phone == phone
+
+
+def _may_come_back(session: Session) -> bool:
+    return session.status is Status.RECONNECTING or session.is_elsewhere
 
 
 def _is_settled(session: Session) -> bool:

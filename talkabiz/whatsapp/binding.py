@@ -15,14 +15,14 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from talkabiz.whatsapp.environment import lent
 from talkabiz.whatsapp.gate import Gate
 from talkabiz.whatsapp.incoming import CHATS
-from talkabiz.whatsapp.library import LibraryError, swap_root_key
+from talkabiz.whatsapp.library import WHATSAPP_ROOT_KEY, LibraryError, swap_root_key
 from talkabiz.whatsapp.magic import provide_libmagic
 from talkabiz.whatsapp.release import Release
 
@@ -46,6 +46,8 @@ class Binding:
     """How a linked device calls itself on the phone. The same for all: the library keeps one for the process."""
     authority: str = ""
     """Whom it trusts in place of the system's authorities: the path of a PEM file, or empty."""
+    root_key: bytes = WHATSAPP_ROOT_KEY
+    """The root of the WhatsApp that it speaks with."""
     kept: list[object] = field(default_factory=list)
     """Callbacks: the library may call them as long as the process lives."""
     release: Release = field(default_factory=Release)
@@ -77,7 +79,7 @@ def load(*, ca_file: Path | None = None, root_key: bytes | None = None) -> Bindi
     a loopback WhatsApp. Nothing else in the process trusts that authority, for the environment isn't changed.
 
     Raises:
-        LibraryError: `library_too_old`, `library_loaded_before`, `environment_out_of_reach`, or of `swap_root_key`.
+        LibraryError: `library_too_old`, `library_loaded_before`, `environment_out_of_reach`, or of `trust`.
         ImportError: libmagic or neonize itself can't be loaded; the sentence says what to install.
 
     """
@@ -90,9 +92,29 @@ def load(*, ca_file: Path | None = None, root_key: bytes | None = None) -> Bindi
             "Pustaka WhatsApp (neonize) sudah termuat di proses ini dengan cara lain; jalankan proses baru.",
             "The WhatsApp library (neonize) was loaded into this process before, in another way; start a new process.",
         )
-    if root_key is not None:
-        swap_root_key(root_key)
-    return binding
+    return binding if root_key is None else trust(binding, root_key)
+
+
+def trust(binding: Binding, root_key: bytes) -> Binding:
+    """The binding of a library that trusts this root, a loopback WhatsApp's, in place of the real one's.
+
+    Raises:
+        LibraryError: `root_key_alone` without an authority of its own, for such a library could meet the real WhatsApp;
+            or of `swap_root_key`.
+
+    """
+    if not binding.authority:
+        raise LibraryError(
+            "root_key_alone",
+            "Kunci akar hanya dapat diganti bersama CA milik WhatsApp loopback itu.",
+            "The root key is only replaced together with the CA of that loopback WhatsApp.",
+        )
+    swap_root_key(root_key)
+    if root_key == binding.root_key:
+        return binding
+    trusting = replace(binding, root_key=root_key)
+    setattr(sys.modules[BINDER], "talkabiz_binding", trusting)  # noqa: B010 - as in `_load`
+    return trusting
 
 
 def _load(authority: str) -> Binding:

@@ -23,6 +23,7 @@ import structlog
 from talkabiz.domain.errors import Sentence, TalkabizError
 from talkabiz.domain.inputs import Me
 from talkabiz.services.ports import StoredDevice
+from talkabiz.whatsapp.network import REAL, put_mark
 
 log = structlog.get_logger(__name__)
 
@@ -102,10 +103,13 @@ class Devices:
             raise ValueError(f"no device can be called {device!r} of klien {klien_id}")
         return self._root / str(klien_id) / f"{device}.db"
 
-    def make_empty(self, path: Path) -> None:
-        """An empty file is an empty database. Made here for its mode, which SQLite's other files follow."""
+    def make_empty(self, path: Path, network: int = REAL) -> None:
+        """An empty file is an empty database. Made here for its mode, which SQLite's other files follow, and for the
+        mark of its network.
+        """
         path.parent.mkdir(mode=0o700, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        put_mark(path, network)
 
     def has_device(self, path: Path) -> bool | None:
         """Whether the store, which the library may have open, holds a device. None: it can't be told at the moment, so

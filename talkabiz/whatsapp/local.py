@@ -19,6 +19,7 @@ from talkabiz.whatsapp.binding import Binding
 from talkabiz.whatsapp.calls import Calls
 from talkabiz.whatsapp.devices import Devices
 from talkabiz.whatsapp.engine import Engine, Overhear
+from talkabiz.whatsapp.network import REAL, mark_in, mark_of
 from talkabiz.whatsapp.pool import Pool
 from talkabiz.whatsapp.run import RunClosed
 from talkabiz.whatsapp.watch import WATCH_SECONDS, Watch
@@ -46,6 +47,7 @@ class LocalWhatsApp:
     ) -> None:
         self._binding = binding
         self._devices = devices
+        self._network = mark_of(binding.root_key)
         self._loop = loop
         self._deliver: Deliver | None = None
         self._engine = Engine(binding, proxy_url=proxy_url, loop=loop, deliver=self._pass_on, ended=self._clear_up)
@@ -81,7 +83,7 @@ class LocalWhatsApp:
             return
         store = self._devices.path(klien_id, attempt)
         try:
-            self._devices.make_empty(store)
+            self._devices.make_empty(store, self._network)
         except OSError as error:
             log.error("no store file for a pairing", klien_id=klien_id, why=error.strerror)  # noqa: TRY400 - all there is
             self._fail(klien_id, i.EngineFailed(attempt, error.strerror or "", lasting=True))
@@ -96,6 +98,8 @@ class LocalWhatsApp:
             # As an engine's failure it would be tried for ever, and the klien could never link anew.
             log.warning("the store file of a device is gone", klien_id=klien_id, device=device)
             self._fail(klien_id, i.LoggedOut(attempt, i.LogoutCause.LOGGED_OUT))
+        elif not self._is_ours(store):
+            self._fail(klien_id, i.OtherNetwork(attempt, is_real=self._network_of(store) == REAL))
         else:
             self._engine.start(Attempt(klien_id, attempt, str(store), pairing=False))
 
@@ -108,7 +112,7 @@ class LocalWhatsApp:
         holder = self._holder(attempt, str(store))
         try:
             if holder is None:
-                if self._stopping or self._devices.has_device(store) is False:
+                if self._stopping or self._devices.has_device(store) is False or not self._is_ours(store):
                     return False
                 holder = Attempt(klien_id, str(ULID()), str(store), pairing=False)
                 self._engine.start(holder)
@@ -137,7 +141,11 @@ class LocalWhatsApp:
         self._devices.delete_klien(klien_id)
 
     def stored_devices(self) -> Sequence[StoredDevice]:
-        return self._devices.stored()
+        found = self._devices.stored()
+        ours = [device for device in found if self._is_ours(self._devices.path(device.klien_id, device.device))]
+        if others := len(found) - len(ours):
+            log.warning("devices of another WhatsApp than this one (sandbox or real) are left alone", count=others)
+        return ours
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -187,6 +195,16 @@ class LocalWhatsApp:
         return self._pool.overdue
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _network_of(self, store: Path) -> int:
+        """That of a file which can't be read is ours: what is wrong with it, its run will say."""
+        try:
+            return mark_in(store)
+        except OSError:
+            return self._network
+
+    def _is_ours(self, store: Path) -> bool:
+        return self._network_of(store) == self._network
 
     def _fail(self, klien_id: int, fact: i.Fact) -> None:
         """Later, as every fact: whoever asks isn't told from within."""

@@ -102,6 +102,8 @@ FACTS: Mapping[str, Make] = {
     "Outdated": i.Outdated,
     "ConnectRefused": partial(i.ConnectRefused, code=418),
     "NoRoute": i.NoRoute,
+    "OtherNetwork": partial(i.OtherNetwork, is_real=False),
+    "OtherNetwork real": partial(i.OtherNetwork, is_real=True),
     "EngineFailed": i.EngineFailed,
     "EngineFailed lasting": partial(i.EngineFailed, detail="disk full", lasting=True),
 }

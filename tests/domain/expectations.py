@@ -53,7 +53,7 @@ RoundClosed               .                              expired(qr_timeout)    
 
 nothing: Connected, LinkLost, KeepaliveMissed, KeepaliveRestored, StreamErrored, LoggedOut, LoggedOut locked,
     LoggedOut banned, Replaced, Banned, ConnectRefused, ScanStalled, LinkLossConfirmed, KeepaliveGivenUp, RouteMissed,
-    RetryDue
+    RetryDue, OtherNetwork, OtherNetwork real
 """
 
 AT_REST = """
@@ -80,7 +80,7 @@ nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, Pa
     PairingRefused passkey, PairingRefused outdated, Connected, LinkLost, KeepaliveMissed, KeepaliveRestored,
     StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced, Banned, Outdated, ConnectRefused, NoRoute,
     EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed,
-    KeepaliveGivenUp, RouteMissed
+    KeepaliveGivenUp, RouteMissed, OtherNetwork, OtherNetwork real
 """
 
 SCANNED = """
@@ -112,6 +112,8 @@ Banned                    error(temporary_ban)+ x        error(temporary_ban)+ x
 Outdated                  error(client_outdated) x       error(client_outdated) x
 ConnectRefused            error(connect_refused)+ x      error(connect_refused)+ x
 NoRoute                   reconnecting(unreachable)+ x   reconnecting(unreachable)+ x
+OtherNetwork              error(engine) x                error(engine) x
+OtherNetwork real         error(engine) x                error(engine) x
 EngineFailed              reconnecting(engine)+ x        reconnecting(engine)+ x
 EngineFailed lasting      error(engine)+ x               error(engine)+ x
 ScanStalled               * xS                           error(pair_stalled) x
@@ -152,6 +154,8 @@ Banned                    error(temporary_ban)+ x        error(temporary_ban)+ x
 Outdated                  error(client_outdated) x       error(client_outdated) x        error(client_outdated) x
 ConnectRefused            error(connect_refused)+ x      error(connect_refused)+ x       error(connect_refused)+ x
 NoRoute                   reconnecting(unreachable)+ x   reconnecting(unreachable)+ x    reconnecting(unreachable)+ x
+OtherNetwork              .                              .                               error(engine) x
+OtherNetwork real         .                              .                               error(engine) x
 EngineFailed              reconnecting(engine)+ x        reconnecting(engine)+ x         reconnecting(engine)+ x
 EngineFailed lasting      error(engine)+ x               error(engine)+ x                error(engine)+ x
 LinkLossConfirmed         =                              reconnecting(link_lost)         .
@@ -186,7 +190,7 @@ nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, Pa
     PairingRefused passkey, PairingRefused outdated, Connected, LinkLost, KeepaliveMissed, KeepaliveRestored,
     StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced, Banned, Outdated, ConnectRefused, NoRoute,
     EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed,
-    KeepaliveGivenUp, OutsideReported, OutsideReported gone
+    KeepaliveGivenUp, OutsideReported, OutsideReported gone, OtherNetwork, OtherNetwork real
 """
 
 OUTSIDE = """
@@ -212,7 +216,7 @@ nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, Pa
     PairingRefused passkey, PairingRefused outdated, Connected, LinkLost, KeepaliveMissed, KeepaliveRestored,
     StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced, Banned, Outdated, ConnectRefused, NoRoute,
     EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed,
-    KeepaliveGivenUp, RouteMissed, RetryDue
+    KeepaliveGivenUp, RouteMissed, RetryDue, OtherNetwork, OtherNetwork real
 """
 
 TABLES = (PAIRING, AT_REST, SCANNED, LINKED, WAITING, OUTSIDE)

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, strategies as st
 
 from talkabiz.domain.errors import Sentence
-from talkabiz.domain.sentences import SENTENCES, STOPPED_UNLINKED, sentence
+from talkabiz.domain.inputs import OtherNetwork
+from talkabiz.domain.sentences import ELSEWHERE, SENTENCES, STOPPED_UNLINKED, sentence
 from talkabiz.domain.states import Reason, Session, Status
 from tests.domain.contract import NO_SOURCE_YET, REACHABLE
-from tests.domain.examples import BEGAN, ME, SESSIONS, at
+from tests.domain.examples import BEGAN, ME, RUN, SESSIONS, at, live_through
 
-EVERY_SENTENCE = [*SENTENCES.values(), STOPPED_UNLINKED]
+EVERY_SENTENCE = [*SENTENCES.values(), *ELSEWHERE.values(), STOPPED_UNLINKED]
 
 
 def connected_as(name: str, phone: str = "628123456789") -> Sentence:
@@ -120,3 +121,15 @@ def test_whatever_an_account_calls_itself_the_sentence_can_be_shown(name: str) -
         assert text.endswith(".")
         assert len(text) <= len(begins) + 101
         assert not {unicodedata.category(c) for c in text} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [(OtherNetwork(RUN, is_real=True), "the real WhatsApp"), (OtherNetwork(RUN, is_real=False), "in a sandbox")],
+)
+def test_a_device_of_another_whatsapp_is_told_with_where_it_belongs(fact: OtherNetwork, words: str) -> None:
+    left = live_through(SESSIONS["reconnecting"], (1, fact))
+
+    assert words in sentence(left).en
+    assert left.is_elsewhere
+    assert not left.retry_at

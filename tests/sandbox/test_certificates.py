@@ -23,9 +23,21 @@ def test_what_was_made_can_be_loaded(tmp_path: Path) -> None:
     assert isinstance(loaded.tls_context(), ssl.SSLContext)
 
 
-def test_made_again_they_are_new(tmp_path: Path) -> None:
-    before = Certificates.create(tmp_path).noise_root().private_bytes_raw()
-    assert Certificates.create(tmp_path).noise_root().private_bytes_raw() != before
+def test_made_again_they_are_new_but_for_the_root_by_which_devices_know_the_sandbox(tmp_path: Path) -> None:
+    before = Certificates.create(tmp_path)
+    root, authority = before.noise_root().private_bytes_raw(), before.ca_file.read_bytes()
+
+    again = Certificates.create(tmp_path)
+
+    assert again.noise_root().private_bytes_raw() == root
+    assert again.ca_file.read_bytes() != authority
+
+
+@pytest.mark.parametrize("content", [b"", b"short"])
+def test_a_root_that_was_cut_off_is_made_anew(tmp_path: Path, content: bytes) -> None:
+    Certificates(tmp_path).noise_file.write_bytes(content)
+
+    assert len(Certificates.create(tmp_path).noise_root().private_bytes_raw()) == 32
 
 
 def test_an_empty_directory_cannot_be_loaded(tmp_path: Path) -> None:

@@ -140,6 +140,20 @@ def test_a_library_loaded_by_somebody_else_is_not_taken_over() -> None:
     assert refusal("import neonize", "load()") == "library_loaded_before"
 
 
+def test_a_root_key_without_an_authority_is_refused_and_nothing_is_swapped() -> None:
+    """Such a library could meet the real WhatsApp."""
+    then = "from talkabiz.whatsapp.library import has_root_key"
+    refused = refusal("load()", "load(root_key=bytes(32))")
+    done = script(
+        then,
+        LOAD,
+        "try: load(root_key=bytes(32))",
+        "except Exception: print(has_root_key())",
+    )
+
+    assert (refused, done.stdout) == ("root_key_alone", "True\n"), done.stderr
+
+
 @pytest.mark.parametrize("version", ["0.4.3", "0.5.1", "0.4.3.post0", "0.5"])
 def test_a_library_that_is_too_old_is_refused(version: str) -> None:
     pretend = f"import importlib.metadata; importlib.metadata.version = lambda name: {version!r}"
