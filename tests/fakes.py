@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import code_inputs as c, inputs as i
 from talkabiz.services.ports import Deliver, StoredDevice
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -31,6 +31,9 @@ class ScriptedWhatsApp:
 
     def start_pairing(self, klien_id: int, attempt: str) -> None:
         self._start("start_pairing", klien_id, attempt)
+
+    def ask_pairing_code(self, klien_id: int, attempt: str, phone: str) -> None:
+        self._note("ask_pairing_code", klien_id, attempt, phone)
 
     def start_session(self, klien_id: int, attempt: str, device: str) -> None:
         self._start("start_session", klien_id, attempt, device)
@@ -71,6 +74,9 @@ class ScriptedWhatsApp:
 
     def show_code(self, klien_id: int, text: str = QR_TEXT) -> None:
         self.say(klien_id, i.CodeIssued(self.attempts[klien_id], text))
+
+    def show_pairing_code(self, klien_id: int, phone: str, text: str = "ABCD-EFGH") -> None:
+        self.say(klien_id, c.PairingCodeIssued(self.attempts[klien_id], text, phone))
 
     def pair(self, klien_id: int, phone: str = "628123456789", name: str = "Ibu Sari", attempt: str = "") -> None:
         me = i.Me(phone, f"9{phone}@lid", name, "android")

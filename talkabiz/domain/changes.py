@@ -8,7 +8,7 @@ from typing import Any
 
 from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.backoff import delay_seconds
-from talkabiz.domain.pairing import Round
+from talkabiz.domain.pairing import CodeRequest, Round
 from talkabiz.domain.states import Moment, Reason, Session, Status, Step
 
 UNTRIED: Mapping[str, Any] = {"tries": 0, "refusals": 0}
@@ -35,8 +35,9 @@ def close(s: Session) -> tuple[e.Effect, ...]:
     return (e.CloseAttempt(s.attempt),) if s.attempt else ()
 
 
-def begin_round(s: Session, x: i.Input, m: Moment, number: int) -> Step:
-    after = at_rest(s, m, Status.QR_REQUESTED, me=None, attempt=x.attempt, round=Round(number))
+def begin_round(s: Session, x: i.Input, m: Moment, number: int, request: CodeRequest | None = None) -> Step:
+    round_ = Round(number, request=request)
+    after = at_rest(s, m, Status.QR_REQUESTED, me=None, attempt=x.attempt, round=round_)
     return Step(after, (e.StartPairing(x.attempt),))
 
 

@@ -16,6 +16,14 @@ class StartPairing(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class AskPairingCode(Effect):
+    """Of a pairing that shows QR codes already."""
+
+    attempt: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartSession(Effect):
     """Log in with a stored device."""
 

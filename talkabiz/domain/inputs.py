@@ -92,8 +92,8 @@ class DeviceFound(Wish):
 class OutsideReported(Wish):
     """A gateway outside says which account it has linked for this klien; None: it has none (any more).
 
-    A wish and not a fact, since it is about no run of ours, and since whoever tells it waits for an answer: it is the
-    one wish that a session may refuse.
+    A wish and not a fact, since it is about no run of ours, and since whoever tells it waits for an answer: a session
+    may refuse it.
     """
 
     me: Me | None = None

@@ -37,7 +37,9 @@ def refresh(s: Session, x: i.RefreshAsked, m: Moment) -> Step:
     if not x.by_program:
         return connect(s, x, m)
     past = s.round or (Round(1) if s.is_cut_short(m) else None)
-    return begin_round(s, x, m, past.number + 1) if past and past.may_be_followed(m.limits) else Step(s)
+    if past and past.may_be_followed(m.limits):
+        return begin_round(s, x, m, past.number + 1, past.request)
+    return Step(s)
 
 
 def refresh_by_hand(s: Session, x: i.RefreshAsked, m: Moment) -> Step:
@@ -120,20 +122,15 @@ def enter(s: Session, x: i.StartEntered, m: Moment) -> Step:
     return Step(replace(s, entered_at=m.now, reason=None if s.reason is Reason.QUEUED else s.reason, ahead=None))
 
 
-def show_code(s: Session, x: i.CodeIssued, m: Moment) -> Step:
-    shown = (s.round or Round(1)).show(x.text, m.now, m.limits)
-    return Step(to(s, m, Status.QR_READY, round=shown))
-
-
 def advise_update(s: Session, x: i.OldPhoneScanned, m: Moment) -> Step:
     del x
     return Step(to(s, m, s.status, Reason.UPDATE_WHATSAPP))
 
 
 def expire(s: Session, x: i.Input, m: Moment) -> Step:
-    """Hide the code. The run isn't closed: it can't be without a leak, and its last code may still be scanned."""
+    """Hide the codes. The run isn't closed: it can't be without a leak, and its last codes may still be used."""
     del x
-    return Step(at_rest(s, m, Status.EXPIRED, Reason.QR_TIMEOUT, round=s.round and replace(s.round, code=None)))
+    return Step(at_rest(s, m, Status.EXPIRED, Reason.QR_TIMEOUT, round=s.round and s.round.close()))
 
 
 def pair(s: Session, x: i.Paired, m: Moment) -> Step:

@@ -159,6 +159,15 @@ LINKED_HERE = Sentence(
     "This klien is linked, or being linked, in this application. Disconnect it here first.",
 )
 """Why a gateway outside isn't heard."""
+NOT_BY_CODE = Sentence(
+    "Klien ini sudah tertaut, atau sedang disambungkan. Putuskan dulu untuk menautkan dengan kode.",
+    "This klien is linked already, or being connected. Disconnect it first to link by a code.",
+)
+"""Why there is no code to type."""
+CODES_USED_UP = Sentence(
+    "Kode tautan sudah terlalu sering diminta. Pakai yang terakhir, pindai kode QR, atau coba lagi nanti.",
+    "Pairing codes were asked for too often. Use the last one, scan the QR code, or try again later.",
+)
 NUMBER_TAKEN = Sentence(
     "Nomor ini sudah tertaut pada klien lain. Putuskan di sana dulu.",
     "This number is linked to another klien. Disconnect it there first.",

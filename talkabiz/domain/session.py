@@ -4,7 +4,7 @@ Rule 1: nothing else writes a status. One task a session feeds `decide`, stores 
 Rule 2: nothing here knows a clock, a database or a library. Time, limits and chance are arguments (`Moment`).
 
 The words are in `talkabiz.domain.states`, the inputs in `talkabiz.domain.inputs`, the effects in
-`talkabiz.domain.effects`, and what each cell of the table does in `talkabiz.domain.rules`.
+`talkabiz.domain.effects`, and what each cell of the table does in `talkabiz.domain.rules` and `.code_rules`.
 
 Theory of operation
 -------------------
@@ -16,7 +16,7 @@ scan their last code. So:
 - A fact of another attempt than the current one changes nothing, but for one: `Paired` is always honoured, or a device
   would stay on somebody's phone that nobody here knows. Without a device of its own the session adopts it; with one,
   and where nobody wants a link (`disconnected`), the newcomer is logged out.
-- A pair of status and input that TABLE doesn't list changes nothing. The runner logs it.
+- A pair of status and input that TABLE doesn't list changes nothing. The runner logs it, and tells whoever asked.
 - What a person is told changes only with status, reason, retry_at or the account: `is_transition`. Silent memory (a
   link that is lost since two seconds) changes without a transition, so that a blink rings no bells.
 - A link may be told by a gateway outside: `connected(external)`, with an account but neither device nor attempt. It has
@@ -35,7 +35,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from talkabiz.domain import inputs as i, rules
+from talkabiz.domain import code_inputs as c, code_rules as codes, inputs as i, rules
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.rules import Rule
 from talkabiz.domain.states import Moment, Reason, Session, Status, Step
@@ -63,7 +63,7 @@ _RUNNING: Mapping[type[i.Input], Rule] = {
 _PAIRING: Mapping[type[i.Input], Rule] = {
     **_RUNNING,
     **_ADOPTION,
-    i.CodeIssued: rules.show_code,
+    i.CodeIssued: codes.show_code,
     i.PairingRefused: rules.refuse_pairing,
     i.EngineFailed: rules.fail_engine,
 }
@@ -84,6 +84,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         **_FOREIGN_PAIRING,
         i.ConnectAsked: rules.connect,
         i.RefreshAsked: rules.refresh_by_hand,
+        c.PairingCodeAsked: codes.link_by_code,
         i.StopAsked: rules.stop_stored,
         i.DisconnectAsked: rules.disconnect_stored,
         i.HolderGone: rules.keep,
@@ -92,6 +93,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
     },
     Status.QR_REQUESTED: {
         **_PAIRING,
+        c.PairingCodeAsked: codes.wish_for_code,
         i.StartQueued: rules.queue,
         i.StartEntered: rules.enter,
         i.CodesRanOut: rules.fail(Reason.UNREACHABLE),
@@ -100,6 +102,10 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
     },
     Status.QR_READY: {
         **_PAIRING,
+        c.PairingCodeAsked: codes.ask_for_code,
+        c.PairingCodeIssued: codes.take_code,
+        c.PairingCodeRefused: codes.miss_code,
+        c.PairingCodeMistyped: codes.spoil_codes,
         i.OldPhoneScanned: rules.advise_update,
         i.NoRoute: rules.fail(Reason.UNREACHABLE),
         i.CodesRanOut: rules.expire,
@@ -128,6 +134,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         **_ADOPTION,
         i.ConnectAsked: rules.connect,
         i.RefreshAsked: rules.refresh,
+        c.PairingCodeAsked: codes.link_by_code,
         i.StopAsked: rules.stop,
         i.DisconnectAsked: rules.disconnect,
         i.HolderGone: rules.keep,
@@ -137,6 +144,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         **_ADOPTION,
         i.ConnectAsked: rules.connect,
         i.RefreshAsked: rules.refresh_by_hand,
+        c.PairingCodeAsked: codes.link_by_code,
         i.StopAsked: rules.stop,
         i.DisconnectAsked: rules.disconnect,
         i.HolderGone: rules.keep,

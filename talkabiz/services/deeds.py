@@ -26,6 +26,8 @@ class Deeds:
         match effect:
             case e.StartPairing(attempt):
                 self._whatsapp.start_pairing(self._klien_id, attempt)
+            case e.AskPairingCode(attempt, phone):
+                self._whatsapp.ask_pairing_code(self._klien_id, attempt, phone)
             case e.StartSession(attempt, device):
                 self._whatsapp.start_session(self._klien_id, attempt, device)
             case e.CloseAttempt(attempt):

@@ -35,6 +35,11 @@ class WhatsApp(Protocol):
     def start_pairing(self, klien_id: int, attempt: str) -> None:
         """Begin an attempt with an empty store: StartQueued?, StartEntered, then CodeIssued… or how it failed."""
 
+    def ask_pairing_code(self, klien_id: int, attempt: str, phone: str) -> None:
+        """Of a pairing that has shown a code to scan: PairingCodeIssued or PairingCodeRefused,
+        12 seconds later at most; of several numbers one after the other.
+        """
+
     def start_session(self, klien_id: int, attempt: str, device: str) -> None:
         """Log in with a stored device: StartQueued?, StartEntered, then Connected or how it failed."""
 

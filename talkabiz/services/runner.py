@@ -16,11 +16,12 @@ from dataclasses import dataclass
 import structlog
 from ulid import ULID
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import code_inputs as c, inputs as i
 from talkabiz.domain.errors import IllegalState, Starting, TalkabizError
 from talkabiz.domain.events import Event, stored
 from talkabiz.domain.limits import Limits
-from talkabiz.domain.sentences import LINKED_HERE, NUMBER_TAKEN
+from talkabiz.domain.refusals import refusal_of
+from talkabiz.domain.sentences import NUMBER_TAKEN
 from talkabiz.domain.session import DueAlarm, decide, is_transition, next_alarm
 from talkabiz.domain.states import Moment, Session, Status, Step
 from talkabiz.services.deeds import Deeds, LogOuts
@@ -90,7 +91,7 @@ class Runner:
         """Hand over a wish and wait until it is committed and, if it logs out, until WhatsApp has been asked.
 
         Returns False if a device had to be forgotten here that the phone still shows. Raises what the store or `along`
-        raised, and IllegalState if the session refuses the wish.
+        raised, and if the session refuses the wish, what `refusal_of` says.
         """
         answer: asyncio.Future[LogOuts] = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait(_Letter(wish, answer, session_id, along))
@@ -196,8 +197,8 @@ class Runner:
         step = decide(self.session, what, moment)
         if step is None:
             self._log.debug("input_ignored", input=type(what).__name__, status=self.session.status.value)
-            if isinstance(what, i.OutsideReported):
-                raise IllegalState(LINKED_HERE)
+            if isinstance(what, i.Wish):
+                raise refusal_of(self.session, what, moment)
             return []
         before, named = self.session, self.session_id
         if _begins(what, before, step):
@@ -285,6 +286,8 @@ def _begins(what: i.Input, before: Session, step: Step) -> bool:
     """Whether a session begins with this, which the sender may name."""
     if isinstance(what, i.OutsideReported):
         return step.session.is_outside and step.session != before
+    if isinstance(what, c.PairingCodeAsked):
+        return step.session.attempt != before.attempt
     return isinstance(what, i.ConnectAsked | i.RefreshAsked) and bool(step.effects)
 
 

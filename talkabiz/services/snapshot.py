@@ -69,12 +69,13 @@ def _qr(code: Code, svg: str | None) -> dict[str, Any]:
 
 
 def _pairing(current: Round, limits: Limits) -> dict[str, Any]:
+    request = current.request
     return {
         "round": current.number,
         "rounds": limits.auto_refresh_rounds,
         "closes_at": iso(current.closes_at) if current.closes_at else None,
-        "code": None,
-        "code_expires_at": None,
+        "code": request.text if request else None,
+        "code_expires_at": iso(request.expires_at) if request and request.expires_at else None,
     }
 
 

@@ -17,6 +17,8 @@ _BY_MEDIA_HOST = re.compile(r"(?:download|upload) failed with status code (\d+)"
 _GONE = {"403", "404", "410"}
 
 _CODES = (
+    ("phone number too short", "invalid_phone"),
+    ("international phone number required", "invalid_phone"),
     ("no LID found", "no_lid"),
     ("timed out waiting for message send response", "unanswered"),
     ("before message send returned response", "unanswered"),

@@ -31,6 +31,10 @@ LARGEST_MEDIA = 1 << 30
 LAST_SECOND = (1 << 31) - 1
 """Of the times that it can take."""
 
+_CHROME = 1
+_DISPLAY_NAME = "Chrome (Linux)"
+"""WhatsApp refuses a name that isn't of a browser and a system that it knows (whatsmeow, pair-code.go)."""
+
 _STORES = {Kind.IMAGE: 0, Kind.STICKER: 0, Kind.VIDEO: 1, Kind.AUDIO: 2, Kind.VOICE: 2, Kind.DOCUMENT: 3}
 _READS = {"read", "played"}
 _TYPING = {"composing": (0, 0), "recording": (0, 1), "paused": (1, 0)}
@@ -82,6 +86,19 @@ class Calls:
             *_sized(who),
             receipt.encode(),
         )
+
+    # --- linking ------------------------------------------------------------------------------------------------------
+
+    def pair_phone(self, number: str) -> str:
+        """The code to type into the phone of that number, `ABCD-EFGH`; one that was given before is dead then. Of a
+        pairing that has shown its first QR code. The number is digits, with the country code.
+        """
+        if not number.isascii() or not number.isdecimal():
+            raise ValueError("a number is digits")
+        wish = library().PairPhoneParams(
+            phone=number, showPushNotification=True, clientType=_CHROME, clientDisplayName=_DISPLAY_NAME
+        )
+        return text(self._ask("PairPhone", library().PairPhoneReturnFunction, wish.SerializeToString()).Code)
 
     # --- presence -----------------------------------------------------------------------------------------------------
 

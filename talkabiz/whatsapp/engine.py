@@ -166,7 +166,9 @@ class Engine:
 
     def _take(self, attempt: Attempt, kind: Kind, number: int, data: bytes) -> None:
         if kind is Kind.LOG:
-            log.warning("whatsapp library", klien_id=attempt.klien_id, said=from_whatsapp.log_line(data))
+            said = from_whatsapp.log_line(data)
+            log.warning("whatsapp library", klien_id=attempt.klien_id, said=said)
+            self.tell(attempt, from_whatsapp.fact_of_log(attempt.name, said))
         elif kind is Kind.ENTERED:
             self.started += 1
             self._loop.call_later(EXCLUSIVE_SECONDS, self._started, attempt)

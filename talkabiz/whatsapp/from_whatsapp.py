@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import code_inputs as c, inputs as i
 
 NAME_LENGTH = 100
 DETAIL_LENGTH = 200
@@ -45,6 +45,10 @@ _REFUSED_STATUSES = {
     "passkey-confirmation": i.PairFailure.PASSKEY_REQUIRED,
     "err-client-outdated": i.PairFailure.CLIENT_OUTDATED,
 }
+_MISTYPED = "Failed to handle code pair notification: info query"
+"""Written when WhatsApp refuses the last word of a pairing by code. By then the secret of the QR codes has
+been replaced (whatsmeow, handleCodePairNotification); what else is written there comes before.
+"""
 LAST_STATUSES = frozenset({"timeout", "error", "err-client-outdated", "err-unexpected-state"})
 """After one of these the run has nothing more to tell, and never returns."""
 
@@ -69,6 +73,11 @@ def redact(text: str) -> str:
 def log_line(data: bytes) -> str:
     entry = _messages().LogEntry.FromString(data)
     return redact(f"{entry.Name}: {entry.Message}")
+
+
+def fact_of_log(attempt: str, line: str) -> i.Fact | None:
+    """A fact that the library tells in its log alone."""
+    return c.PairingCodeMistyped(attempt) if _MISTYPED in line else None
 
 
 def me_of(data: bytes) -> i.Me:

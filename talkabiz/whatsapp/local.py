@@ -20,6 +20,7 @@ from talkabiz.whatsapp.calls import Calls
 from talkabiz.whatsapp.devices import Devices
 from talkabiz.whatsapp.engine import Engine, Overhear
 from talkabiz.whatsapp.network import REAL, mark_in, mark_of
+from talkabiz.whatsapp.pairing_codes import PairingCodes
 from talkabiz.whatsapp.pool import Pool
 from talkabiz.whatsapp.run import RunClosed
 from talkabiz.whatsapp.watch import WATCH_SECONDS, Watch
@@ -31,6 +32,8 @@ LOG_OUT_SECONDS = 11.0
 """For all of a log-out; the port promises 12."""
 COME_UP_SECONDS = 8.0
 LOG_OUT_CALL_SECONDS = 8.0
+CODE_SECONDS = 10.0
+"""For a code to type. The library itself would wait for 75 s."""
 
 
 class LocalWhatsApp:
@@ -53,6 +56,7 @@ class LocalWhatsApp:
         self._engine = Engine(binding, proxy_url=proxy_url, loop=loop, deliver=self._pass_on, ended=self._clear_up)
         self._pool = Pool(loop)
         self._watching = loop.create_task(Watch(self._engine, self._pool, devices).run(watch_seconds))
+        self._codes = PairingCodes(self._fetch_code, self._engine.tell)
         self._doomed: set[str] = set()
         """Stores that are deleted, once more, when their run is over: until then it may write."""
         self._farewells: set[asyncio.Task[bool]] = set()
@@ -89,6 +93,11 @@ class LocalWhatsApp:
             self._fail(klien_id, i.EngineFailed(attempt, error.strerror or "", lasting=True))
         else:
             self._engine.start(Attempt(klien_id, attempt, str(store), pairing=True))
+
+    def ask_pairing_code(self, klien_id: int, attempt: str, phone: str) -> None:
+        del klien_id
+        if found := self._engine.find(attempt):
+            self._codes.ask(found, phone)
 
     def start_session(self, klien_id: int, attempt: str, device: str) -> None:
         if self._stopping:
@@ -154,6 +163,7 @@ class LocalWhatsApp:
         self._stopping = True
         for task in (self._watching, *self._farewells):
             task.cancel()
+        self._codes.close()
         for attempt in self._engine.all():
             self._engine.close(attempt)
         with suppress(TimeoutError):
@@ -213,6 +223,9 @@ class LocalWhatsApp:
     def _pass_on(self, klien_id: int, fact: i.Fact) -> None:
         if self._deliver and not self._stopping:
             self._deliver(klien_id, fact)
+
+    async def _fetch_code(self, attempt: str, phone: str) -> str:
+        return await self.ask(attempt, lambda calls: calls.pair_phone(phone), seconds=CODE_SECONDS)
 
     def _holder(self, name: str | None, store: str) -> Attempt | None:
         """The attempt that has the device now."""

@@ -26,7 +26,8 @@ How one klien's link to WhatsApp changes. The theory stands in `talkabiz/domain/
 file, the rules in `talkabiz/domain/rules.py`. This page is drawn by running the rules; a test fails when it is out of
 date, and `{COMMAND}` draws it anew.
 
-What isn't listed changes nothing. Whoever reports from outside is then told that it is refused (409 `illegal_state`).
+What isn't listed changes nothing. Whoever reports from outside, or asks for a code to type, is then told that it is
+refused (409 `illegal_state`, or 429 `rate_limited` where a round had its share of codes).
 """
 
 CASES = {
@@ -34,6 +35,8 @@ CASES = {
     "stopped": "disconnected, a device stored",
     "qr_requested": "qr_requested",
     "qr_ready": "qr_ready",
+    "asked": "qr_ready, a code to type asked for",
+    "typed": "qr_ready, with a code to type",
     "scanning": "scanning",
     "restarted": "scanning, restarted once",
     "connected": "connected",
@@ -46,7 +49,7 @@ CASES = {
     "replaced": "error, a device stored",
 }
 
-LIKE = {"restarted": "scanning", "doubted": "connected"}
+LIKE = {"asked": "qr_ready", "typed": "qr_ready", "restarted": "scanning", "doubted": "connected"}
 """Of these only the rows that differ are drawn."""
 
 
@@ -136,6 +139,8 @@ def _deed(before: Session, effect: e.Effect) -> str:
             return "start pairing"
         case e.StartSession():
             return "start the stored device"
+        case e.AskPairingCode():
+            return "ask for a code to type"
         case e.CloseAttempt():
             return "close the run"
         case e.ForgetDevice():

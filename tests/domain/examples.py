@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import code_inputs as c, inputs as i
 from talkabiz.domain.inputs import LogoutCause, PairFailure
 from talkabiz.domain.limits import Limits
-from talkabiz.domain.pairing import Round
+from talkabiz.domain.pairing import CodeRequest, Round
 from talkabiz.domain.session import decide
 from talkabiz.domain.states import Moment, Reason, Session, Status
 
@@ -21,6 +21,9 @@ STRANGER = i.Me("628999999999", "222@lid", "Orang Lain", "iphone")
 
 OUTSIDER = i.Me("628777777777")
 """All that a gateway outside tells of an account."""
+
+PHONE = "628111111111"
+"""The number that a code to type is asked for."""
 
 FRESH, RUN, OLD, DEVICE, FOUND = "fresh", "run", "old", "device", "found"
 """Attempts and devices: the fresh name that wishes bring, the current run, one of an earlier round; the stored
@@ -46,6 +49,18 @@ SESSIONS: Mapping[str, Session] = {
     "qr_ready": Session(
         BEGAN, Status.QR_READY, attempt=RUN, entered_at=BEGAN, round=Round(1).show("2@first", BEGAN, LIMITS)
     ),
+    "asked": Session(
+        BEGAN, Status.QR_READY, attempt=RUN, entered_at=BEGAN, round=Round(1).show("2@first", BEGAN, LIMITS).ask(PHONE)
+    ),
+    "typed": Session(
+        *(BEGAN, Status.QR_READY),
+        attempt=RUN,
+        entered_at=BEGAN,
+        round=Round(1)
+        .show("2@first", BEGAN, LIMITS)
+        .ask(PHONE)
+        .answer(CodeRequest(PHONE, is_asked=True), "ABCD-EFGH", LIMITS),
+    ),
     "expired": Session(BEGAN, Status.EXPIRED, Reason.QR_TIMEOUT, round=Round(1, closes_at=BEGAN)),
     "scanning": _linked(status=Status.SCANNING, attempt=DEVICE, entered_at=BEGAN),
     "restarted": _linked(status=Status.SCANNING, attempt=RUN, restarted=True),
@@ -66,6 +81,7 @@ WISHES: Mapping[str, Make] = {
     "ConnectAsked": i.ConnectAsked,
     "RefreshAsked": i.RefreshAsked,
     "RefreshAsked by program": partial(i.RefreshAsked, by_program=True),
+    "PairingCodeAsked": partial(c.PairingCodeAsked, phone=PHONE),
     "StopAsked": i.StopAsked,
     "DisconnectAsked": i.DisconnectAsked,
     "HolderGone": i.HolderGone,
@@ -78,6 +94,9 @@ FACTS: Mapping[str, Make] = {
     "StartQueued": i.StartQueued,
     "StartEntered": i.StartEntered,
     "CodeIssued": partial(i.CodeIssued, text="2@next"),
+    "PairingCodeIssued": partial(c.PairingCodeIssued, text="ABCD-EFGH", phone=PHONE),
+    "PairingCodeRefused": partial(c.PairingCodeRefused, phone=PHONE, cause=c.CodeRefusal.TOO_OFTEN),
+    "PairingCodeMistyped": c.PairingCodeMistyped,
     "CodesRanOut": i.CodesRanOut,
     "OldPhoneScanned": i.OldPhoneScanned,
     "Paired": partial(i.Paired, me=STRANGER),
@@ -137,7 +156,8 @@ def make(label: str, session: Session, fresh: str = FRESH) -> i.Input:
 
 def leaves() -> frozenset[type[i.Input]]:
     """Every kind of input that can really happen."""
-    kinds = {kind for kind in vars(i).values() if isinstance(kind, type) and issubclass(kind, i.Input)}
+    names = (*vars(i).values(), *vars(c).values())
+    kinds = {kind for kind in names if isinstance(kind, type) and issubclass(kind, i.Input)}
     return frozenset(kind for kind in kinds if not any(kind in other.__bases__ for other in kinds))
 
 

@@ -11,7 +11,7 @@ to be afterwards, and what is done about it:
     P  start pairing under the fresh name             x  close the current run
     S  start the stored device under the fresh name   F  forget the stored device: WhatsApp doesn't know it any more
     L  log the stored device out                      N  log out the device that was just paired
-    D  log out the device that was found
+    D  log out the device that was found              A  ask WhatsApp for a code to type
 
 The last line of a table names the inputs that do nothing to any of its sessions.
 """
@@ -23,6 +23,7 @@ PAIRING = """
 ConnectAsked              =                              =                              qr_requested P
 RefreshAsked              =                              =                              qr_requested P
 RefreshAsked by program   =                              =                              qr_requested P
+PairingCodeAsked          *                              * A                            qr_requested P
 StopAsked                 disconnected(stopped) x        disconnected(stopped) x        disconnected(stopped)
 DisconnectAsked           disconnected(by_user) x        disconnected(by_user) x        disconnected(by_user)
 HolderGone                expired(qr_timeout)            expired(qr_timeout)            =
@@ -33,6 +34,9 @@ OutsideReported gone      .                              .                      
 StartQueued               qr_requested(queued)           .                              .
 StartEntered              *                              .                              .
 CodeIssued                qr_ready                       *                              .
+PairingCodeIssued         .                              =                              .
+PairingCodeRefused        .                              =                              .
+PairingCodeMistyped       .                              expired(qr_timeout)            .
 CodesRanOut               error(unreachable) x           expired(qr_timeout)            .
 OldPhoneScanned           .                              qr_ready(update_whatsapp)      .
 Paired                    scanning                       scanning                       scanning
@@ -56,11 +60,50 @@ nothing: Connected, LinkLost, KeepaliveMissed, KeepaliveRestored, StreamErrored,
     RetryDue, OtherNetwork, OtherNetwork real
 """
 
+CODES = """
+                          asked                          typed
+ConnectAsked              =                              =
+RefreshAsked              =                              =
+RefreshAsked by program   =                              =
+PairingCodeAsked          =                              =
+StopAsked                 disconnected(stopped) x        disconnected(stopped) x
+DisconnectAsked           disconnected(by_user) x        disconnected(by_user) x
+HolderGone                expired(qr_timeout)            expired(qr_timeout)
+DeviceFound               reconnecting(restoring) x      reconnecting(restoring) x
+DeviceFound own           reconnecting(restoring) x      reconnecting(restoring) x
+CodeIssued                *                              *
+PairingCodeIssued         *                              =
+PairingCodeRefused        *                              =
+PairingCodeMistyped       expired(qr_timeout)            expired(qr_timeout)
+CodesRanOut               expired(qr_timeout)            expired(qr_timeout)
+OldPhoneScanned           qr_ready(update_whatsapp)      qr_ready(update_whatsapp)
+Paired                    scanning                       scanning
+Paired old                scanning x                     scanning x
+Paired own                scanning x                     scanning x
+AlreadyLinked             error(already_linked) N        error(already_linked) N
+AlreadyLinked old         error(already_linked) xN       error(already_linked) xN
+AlreadyLinked own         error(already_linked) xN       error(already_linked) xN
+PairingRefused failed     error(pair_failed) x           error(pair_failed) x
+PairingRefused passkey    error(passkey_required) x      error(passkey_required) x
+PairingRefused outdated   error(client_outdated) x       error(client_outdated) x
+Outdated                  error(client_outdated) x       error(client_outdated) x
+NoRoute                   error(unreachable) x           error(unreachable) x
+EngineFailed              error(engine) x                error(engine) x
+EngineFailed lasting      error(engine) x                error(engine) x
+RoundClosed               expired(qr_timeout)            expired(qr_timeout)
+
+nothing: OutsideReported, OutsideReported gone, StartQueued, StartEntered, QrRequestTimedOut,
+    Connected, LinkLost, KeepaliveMissed, KeepaliveRestored, StreamErrored, LoggedOut, LoggedOut locked,
+    LoggedOut banned, Replaced, Banned, ConnectRefused, ScanStalled, LinkLossConfirmed, KeepaliveGivenUp, RouteMissed,
+    RetryDue, OtherNetwork, OtherNetwork real
+"""
+
 AT_REST = """
                           new                            stopped                        refused
 ConnectAsked              qr_requested P                 reconnecting(restoring) S      qr_requested P
 RefreshAsked              qr_requested P                 reconnecting(restoring) S      qr_requested P
 RefreshAsked by program   =                              =                              =
+PairingCodeAsked          qr_requested P                 .                              qr_requested P
 StopAsked                 =                              =                              disconnected(stopped)
 DisconnectAsked           =                              disconnected(by_user) L        disconnected(by_user)
 HolderGone                =                              =                              =
@@ -80,7 +123,8 @@ nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, Pa
     PairingRefused passkey, PairingRefused outdated, Connected, LinkLost, KeepaliveMissed, KeepaliveRestored,
     StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced, Banned, Outdated, ConnectRefused, NoRoute,
     EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed,
-    KeepaliveGivenUp, RouteMissed, OtherNetwork, OtherNetwork real
+    KeepaliveGivenUp, RouteMissed, OtherNetwork, OtherNetwork real,
+    PairingCodeIssued, PairingCodeRefused, PairingCodeMistyped
 """
 
 SCANNED = """
@@ -120,7 +164,8 @@ ScanStalled               * xS                           error(pair_stalled) x
 
 nothing: StartQueued, CodeIssued, CodesRanOut, OldPhoneScanned, LinkLost, KeepaliveMissed, KeepaliveRestored,
     StreamErrored, QrRequestTimedOut, RoundClosed, LinkLossConfirmed, KeepaliveGivenUp, RouteMissed, RetryDue,
-    OutsideReported, OutsideReported gone
+    OutsideReported, OutsideReported gone,
+    PairingCodeAsked, PairingCodeIssued, PairingCodeRefused, PairingCodeMistyped
 """
 
 LINKED = """
@@ -164,7 +209,8 @@ RouteMissed               .                              .                      
 RetryDue                  .                              .                               * xS
 
 nothing: CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed, PairingRefused passkey,
-    PairingRefused outdated, QrRequestTimedOut, RoundClosed, ScanStalled, OutsideReported, OutsideReported gone
+    PairingRefused outdated, QrRequestTimedOut, RoundClosed, ScanStalled, OutsideReported, OutsideReported gone,
+    PairingCodeAsked, PairingCodeIssued, PairingCodeRefused, PairingCodeMistyped
 """
 
 WAITING = """
@@ -190,7 +236,8 @@ nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, Pa
     PairingRefused passkey, PairingRefused outdated, Connected, LinkLost, KeepaliveMissed, KeepaliveRestored,
     StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced, Banned, Outdated, ConnectRefused, NoRoute,
     EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed,
-    KeepaliveGivenUp, OutsideReported, OutsideReported gone, OtherNetwork, OtherNetwork real
+    KeepaliveGivenUp, OutsideReported, OutsideReported gone, OtherNetwork, OtherNetwork real,
+    PairingCodeAsked, PairingCodeIssued, PairingCodeRefused, PairingCodeMistyped
 """
 
 OUTSIDE = """
@@ -216,7 +263,8 @@ nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, Pa
     PairingRefused passkey, PairingRefused outdated, Connected, LinkLost, KeepaliveMissed, KeepaliveRestored,
     StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced, Banned, Outdated, ConnectRefused, NoRoute,
     EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed,
-    KeepaliveGivenUp, RouteMissed, RetryDue, OtherNetwork, OtherNetwork real
+    KeepaliveGivenUp, RouteMissed, RetryDue, OtherNetwork, OtherNetwork real,
+    PairingCodeAsked, PairingCodeIssued, PairingCodeRefused, PairingCodeMistyped
 """
 
-TABLES = (PAIRING, AT_REST, SCANNED, LINKED, WAITING, OUTSIDE)
+TABLES = (PAIRING, CODES, AT_REST, SCANNED, LINKED, WAITING, OUTSIDE)

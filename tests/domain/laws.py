@@ -50,6 +50,10 @@ def _check_round(s: Session) -> None:
     assert s.round is None or s.status in UNLINKED, "a round outside pairing"
     assert s.round or s.status not in UNLINKED or s.status is Status.EXPIRED
     assert (code is not None) is (s.status is Status.QR_READY), "a code on show that shouldn't be, or none"
+    request = s.round.request if s.round else None
+    assert request is None or request.text is None or s.status is Status.QR_READY, "a code to type that hides"
+    assert not (request and request.is_asked) or s.status is Status.QR_READY, "asked for a code of no run"
+    assert not (s.round and request and request.expires_at) or request.expires_at <= (s.round.closes_at or s.since)
     assert code is None or (s.round and s.round.closes_at and code.expires_at <= s.round.closes_at)
 
 

@@ -13,11 +13,11 @@ from datetime import datetime
 
 import pytest
 
-from talkabiz.domain import inputs as i
+from talkabiz.domain import code_inputs as c, inputs as i
 from talkabiz.domain.inputs import LogoutCause, PairFailure
 from talkabiz.domain.session import decide, is_transition, next_alarm
 from talkabiz.domain.states import Moment, Session
-from tests.domain.examples import FRESH, LIMITS, ME, RUN, SESSIONS, STRANGER, at, leaves, told_of
+from tests.domain.examples import FRESH, LIMITS, ME, PHONE, RUN, SESSIONS, STRANGER, at, leaves, told_of
 from tests.domain.laws import ring
 
 
@@ -78,6 +78,16 @@ REPORTS = [
     Report("PairError", "qr_ready", [(5, i.PairingRefused(RUN, PairFailure.PAIR_FAILED))], "error(pair_failed)"),
     Report("err-client-outdated at the scan", "qr_ready", [(5, i.PairingRefused(RUN, PairFailure.CLIENT_OUTDATED))],
            "error(client_outdated)"),
+    # a code to type
+    Report("PairPhone's code, then PairSuccess", "asked",
+           [(5, c.PairingCodeIssued(RUN, "ABCD-EFGH", PHONE)), (9, i.Paired(RUN, ME)), (11, i.Connected(RUN))],
+           "scanning > connected"),
+    Report("PairPhone's error", "asked", [(5, c.PairingCodeRefused(RUN, PHONE, c.CodeRefusal.TOO_OFTEN))], ""),
+    Report("an error while a code pair notification was handled, only logged", "typed",
+           [(5, c.PairingCodeMistyped(RUN))], "expired(qr_timeout)"),
+    Report("the right code after a wrong one", "typed",
+           [(5, c.PairingCodeMistyped(RUN)), (9, i.Paired(RUN, ME)), (11, i.Connected(RUN))],
+           "expired(qr_timeout) > scanning > connected"),
     # the scan
     Report("PairSuccess and 515, then Connected", "qr_ready", [(5, i.Paired(RUN, ME)), (7, i.Connected(RUN))],
            "scanning > connected"),

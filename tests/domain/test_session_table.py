@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from talkabiz.domain import effects as e, inputs as i
+from talkabiz.domain import code_inputs as c, effects as e, inputs as i
 from talkabiz.domain.session import OUTSIDE, TABLE, decide, is_transition, told
 from talkabiz.domain.states import Session, Status, Step
 from tests.domain.contract import NO_SOURCE_YET, REACHABLE, REASONS
 from tests.domain.examples import FACTS, FRESH, INPUTS, OLD, SESSIONS, leaves, make, moment
 from tests.domain.expectations import TABLES
 
-CELL = re.compile(r"([.=*]|[a-z_]+(?:\([a-z_]+\))?\+?)(?: ([PSLNDFx]+))?")
+CELL = re.compile(r"([.=*]|[a-z_]+(?:\([a-z_]+\))?\+?)(?: ([PSLNDFxA]+))?")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ def effect(letter: str, session: Session, what: i.Input) -> e.Effect:
             return e.StartPairing(what.attempt)
         case "S" if device:
             return e.StartSession(what.attempt, device)
+        case "A" if run and isinstance(what, c.PairingCodeAsked):
+            return e.AskPairingCode(run, what.phone)
         case "x" if run:
             return e.CloseAttempt(run)
         case "L" if device:
@@ -101,7 +103,7 @@ def test_the_examples_have_every_kind_of_input_and_every_status() -> None:
     some = SESSIONS["connected"]
 
     assert {type(make(label, some)) for label in INPUTS} == leaves()
-    assert len(leaves()) == 35  # a new one wants a row above
+    assert len(leaves()) == 38  # a new one wants a row above
     assert {session.status for session in SESSIONS.values()} == set(Status)
 
 
@@ -111,9 +113,12 @@ def test_the_table_lists_statuses_and_inputs_that_exist() -> None:
     assert set(OUTSIDE) < leaves()
 
 
-def test_no_wish_is_refused_but_a_report_from_outside() -> None:
+def test_no_wish_is_refused_but_a_report_from_outside_and_a_code_to_type() -> None:
     for row in (*TABLE.values(), OUTSIDE):
-        assert {kind for kind in leaves() if issubclass(kind, i.Wish)} - set(row) <= {i.OutsideReported}
+        assert {kind for kind in leaves() if issubclass(kind, i.Wish)} - set(row) <= {
+            i.OutsideReported,
+            c.PairingCodeAsked,
+        }
 
 
 @pytest.mark.parametrize("name", SESSIONS)
