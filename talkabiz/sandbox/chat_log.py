@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -58,6 +59,10 @@ class ChatLog:
         self._early: OrderedDict[str, list[ReceiptHeard]] = OrderedDict()
         self.typing: dict[tuple[str, str], str] = {}
         """By chat and person, who is at it right now: composing or recording."""
+        self.version = 0
+        """Counts the changes."""
+        self.told: Callable[[], None] = lambda: None
+        """Called after each change."""
         self._news = asyncio.Event()
 
     def all(self) -> list[Entry]:
@@ -168,8 +173,10 @@ class ChatLog:
             entry.status, entry.status_at = stage, receipt.at
 
     def _tell(self) -> None:
+        self.version += 1
         self._news.set()
         self._news = asyncio.Event()
+        self.told()
 
 
 def _rank(stage: str | None) -> int:

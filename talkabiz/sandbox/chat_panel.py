@@ -142,7 +142,7 @@ class _ChatPanel:
                 f"harus di atas 0, paling banyak {LONGEST_SECONDS}",
                 f"must be above 0, at most {LONGEST_SECONDS}",
             )
-        self._chats.go_offline(number, seconds)
+        await self._chats.go_offline(number, seconds)
         return "", 204
 
     async def go_online(self, number: str) -> tuple[str, int]:
@@ -197,5 +197,6 @@ def _take_larger_bodies(state: BlueprintSetupState) -> None:
             path = str(args[2])
             largest = LARGEST_MESSAGE if path.startswith(prefix) else max_content_length
             super().__init__(*args, max_content_length=largest, **named)
+            self.max_content_length = largest  # of a form
 
     application.request_class = Request

@@ -98,8 +98,8 @@ class Chats:
         handset, where = self._handsets.of(number), _group(group)
         await self._handsets.ask(handset, lambda companion: companion.leave_group(where))
 
-    def go_offline(self, number: str, seconds: float | None) -> None:
-        self._handsets.go_offline(number, seconds)
+    async def go_offline(self, number: str, seconds: float | None) -> None:
+        await self._handsets.go_offline(number, seconds)
 
     async def go_online(self, number: str) -> None:
         await self._handsets.go_online(number)

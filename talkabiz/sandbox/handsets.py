@@ -57,6 +57,8 @@ class Handsets:
     """Without companions nobody chats: SandboxError `chats_unavailable`."""
 
     def __init__(self, accounts: Accounts, phones: Phones) -> None:
+        self.changed: Callable[[], None] = lambda: None
+        """Called after each change of what a phone shows."""
         self.groups: dict[str, str] = {}
         """Names by address."""
         self._companions: Companions | None = None
@@ -68,7 +70,10 @@ class Handsets:
     def of(self, number: str) -> Handset:
         """SandboxError `not_found`."""
         account = self._accounts.get(number)
-        return self._handsets.setdefault(number, Handset(account))
+        if number not in self._handsets:
+            self._handsets[number] = Handset(account)
+            self._handsets[number].log.told = lambda: self.changed()  # noqa: PLW0108 - it may be set later
+        return self._handsets[number]
 
     def start(self, companions: Companions) -> None:
         """Those that were paired before log in again: what came for them meanwhile is at the server."""
@@ -104,7 +109,7 @@ class Handsets:
     async def ask(self, handset: Handset, call: Callable[[Companion], Awaitable[T]]) -> T:
         """SandboxError, by the code of what failed, or `phone_offline`."""
         if handset.offline:
-            raise SandboxError("phone_offline", "Telepon ini sedang luring.", "This phone is offline.", 409)
+            raise _offline()
         try:
             return await call(await self.open(handset))
         except CallFailed as failure:
@@ -120,11 +125,18 @@ class Handsets:
             if handset.companion and handset.companion.is_open:
                 return handset.companion
             handset.companion = await self._open(handset, self._companions)
+            if handset.offline:
+                handset.companion.close()
+                raise _offline()
             return handset.companion
 
-    def go_offline(self, number: str, seconds: float | None) -> None:
-        """What is sent to it waits at the server, for so long or until `go_online`."""
+    async def go_offline(self, number: str, seconds: float | None) -> None:
+        """What is sent to it waits at the server, for so long or until `go_online`. For that it needs a companion, if
+        it is one that chats at all.
+        """
         handset = self.of(number)
+        if self._companions and not handset.mute and not handset.is_paired:
+            await self.ask(handset, _nothing)
         handset.offline = True
         if handset.back:
             handset.back.cancel()
@@ -132,10 +144,12 @@ class Handsets:
             handset.back = asyncio.get_running_loop().call_later(seconds, self._come_back, handset)
         if handset.companion:
             handset.companion.close()
+        self.changed()
 
     async def go_online(self, number: str) -> None:
         handset = self.of(number)
         handset.offline = False
+        self.changed()
         await self.ask(handset, _nothing)
 
     def address(self, jid: str) -> str:
@@ -185,6 +199,7 @@ class Handsets:
 
     def _come_back(self, handset: Handset) -> None:
         handset.offline = False
+        self.changed()
         self._begin(self._open_quietly(handset))
 
     def _begin(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
@@ -212,6 +227,10 @@ class Handsets:
 
 async def _nothing(_companion: Companion) -> None:
     """The companion is there; that is all."""
+
+
+def _offline() -> SandboxError:
+    return SandboxError("phone_offline", "Telepon ini sedang luring.", "This phone is offline.", 409)
 
 
 def _refusal(failure: CallFailed) -> SandboxError:

@@ -52,7 +52,12 @@ class Calls:
     def send(self, to: str, message: bytes) -> Sent:
         """To a person or a group. `may_have_happened` of a failure says whether it may have left."""
         data = _data(message, LARGEST_MESSAGE)
-        answer = self._ask("SendMessage", library().SendMessageReturnFunction, _jid(to), data)
+        try:
+            answer = self._ask("SendMessage", library().SendMessageReturnFunction, _jid(to), data)
+        except CallFailed as refused:
+            if refused.code == "error_403" and to.endswith("@g.us"):
+                raise CallFailed("not_in_group", str(refused)) from None
+            raise
         return Sent(answer.SendResponse.ID, datetime.fromtimestamp(answer.SendResponse.Timestamp, UTC))
 
     def upload(self, data: bytes, kind: Kind) -> Stored:

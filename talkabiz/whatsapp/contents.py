@@ -29,11 +29,20 @@ _SILENT = {"messageContextInfo", "senderKeyDistributionMessage"}
 """What stands beside a content."""
 
 
+def carries_content(message: Any) -> bool:
+    """In a group, keys come as a message of their own, under the id of the one that they are for."""
+    return bool(_name_of(message))
+
+
 def content_of(message: Any) -> Content:
     """Unknown for what this version can't read."""
-    name = next((field.name for field, _ in message.ListFields() if field.name not in _SILENT), "")
+    name = _name_of(message)
     reader = _READERS.get(name)
     return reader(getattr(message, name)) if reader else Unknown(name)
+
+
+def _name_of(message: Any) -> str:
+    return next((field.name for field, _ in message.ListFields() if field.name not in _SILENT), "")
 
 
 def content_in(raw: bytes) -> Content:

@@ -35,7 +35,7 @@ from talkabiz.domain.heard import (
     TypingHeard,
     UndecryptableHeard,
 )
-from talkabiz.whatsapp.contents import content_of, reply_to
+from talkabiz.whatsapp.contents import carries_content, content_of, reply_to
 from talkabiz.whatsapp.from_whatsapp import clean
 from talkabiz.whatsapp.wire import address, library, text
 
@@ -58,13 +58,17 @@ _RECEIPTS = {
 
 
 def heard_of(number: int, data: bytes) -> Heard | None:
-    """None for a number that isn't of these. What can't be read raises, and is one event lost."""
+    """None for a number that isn't of these, and for messages that carry only keys, or are from the account's own
+    phone to its devices. What can't be read raises, and is one event lost.
+    """
     reader = _READERS.get(number)
     return reader(data) if reader else None
 
 
-def _message(data: bytes) -> MessageHeard:
+def _message(data: bytes) -> MessageHeard | None:
     event = library().Message.FromString(data)
+    if event.Info.Category == "peer" or not carries_content(event.Message):
+        return None
     source = _source(event.Info)
     content = content_of(event.Message)
     return MessageHeard(source, content, reply_to(event.Message), bytes(event.Message.SerializePartialToString()))
@@ -152,7 +156,7 @@ def _source(info: Any) -> Source:
     )
 
 
-_READERS: Mapping[int, Callable[[bytes], Heard]] = {
+_READERS: Mapping[int, Callable[[bytes], Heard | None]] = {
     17: _message,
     18: _receipt,
     19: _typing,

@@ -58,6 +58,7 @@ class PhoneApi:
         )
         raw: bytes = await response.get_data(as_text=False)
         if response.status_code >= 400:
+            assert response.mimetype == "application/problem+json", raw
             return response.status_code, json.loads(raw)["code"]
         return response.status_code, json.loads(raw) if response.mimetype == "application/json" else raw
 

@@ -133,6 +133,19 @@ def test_a_message_says_who_where_and_when() -> None:
     assert content_in(heard.raw) == Text("halo")  # type: ignore[union-attr]
 
 
+def test_keys_alone_and_what_the_phone_tells_its_devices_are_no_messages() -> None:
+    keys = e2e().Message()
+    keys.senderKeyDistributionMessage.groupID = GROUP
+    keys.messageContextInfo.messageSecret = b"x" * 32
+    for info, message in ((_info(), keys), (_info(Category="peer"), e2e().Message(conversation="x"))):
+        event = library().Message(
+            Info=info, Message=message, IsEphemeral=False, IsViewOnce=False, IsViewOnceV2=False,
+            IsViewOnceV2Extension=False, IsDocumentWithCaption=False, IsLottieSticker=False, IsEdit=False,
+            UnavailableRequestID="", RetryCount=0,
+        )  # fmt: skip
+        assert heard_of(17, event.SerializeToString()) is None
+
+
 def test_receipts_have_their_type_also_the_one_that_the_library_has_wrong() -> None:
     source = _info().MessageSource
     types = {}
