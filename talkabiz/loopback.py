@@ -80,11 +80,13 @@ async def _sandbox(directory: Path) -> AsyncIterator[tuple[Binding, Sandbox]]:
     certificates = Certificates.create(directory)
     loaded = binding.load(ca_file=certificates.ca_file)
     from talkabiz.sandbox.world import Sandbox
+    from talkabiz.whatsapp.companion import LocalCompanions
 
     world = Sandbox(read_tokens(library.regions()), certificates, state_file=directory / "state.json")
     loaded = binding.trust(loaded, bytes.fromhex(world.root_key))
     await world.start()
     try:
+        world.let_chat(LocalCompanions(loaded, directory / "companions", proxy_url=world.back_door_url))
         yield loaded, world
     finally:
         await world.stop()
