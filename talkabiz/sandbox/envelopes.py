@@ -14,9 +14,6 @@ from talkabiz.sandbox.accounts import Account, Device
 from talkabiz.sandbox.nodes import Attribute, Jid, Node
 from talkabiz.sandbox.post import now
 
-GROUP_SERVER = "g.us"
-BROADCAST_SERVER = "broadcast"
-
 _PASSED_ON = ("id", "type", "edit", "category", "expiration")
 _FOR_THE_SERVER = frozenset({"participants", "tctoken", "cstoken", "reporting"})
 _SEALED = frozenset({"enc", "device-identity"})

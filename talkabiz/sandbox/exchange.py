@@ -4,34 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from talkabiz.sandbox.accounts import Account, Accounts
+from talkabiz.sandbox.accounts import Accounts
 from talkabiz.sandbox.directory import Directory
 from talkabiz.sandbox.faults import Faults
-from talkabiz.sandbox.nodes import SERVER, Jid, Node
+from talkabiz.sandbox.group_desk import GroupDesk
+from talkabiz.sandbox.groups import Groups
+from talkabiz.sandbox.media import Shelf
+from talkabiz.sandbox.nodes import SERVER, Node
 from talkabiz.sandbox.post import Post
 from talkabiz.sandbox.presence import Presence
+from talkabiz.sandbox.privacy import Privacy
 from talkabiz.sandbox.receipts import Receipts
 from talkabiz.sandbox.relay import Relay
 from talkabiz.sandbox.session import Desk, Session
 
 
-class _NoGroups:
-    def members(self, group: Jid, sender: Account) -> list[Account] | None:
-        del group, sender
-        return None
-
-
 class Exchange:
     """`changed` is called after each change that should outlive the process."""
 
-    def __init__(self, accounts: Accounts, faults: Faults, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, accounts: Accounts, faults: Faults, shelf: Shelf, changed: Callable[[], None] = lambda: None
+    ) -> None:
         self.post = Post(accounts, changed)
-        groups = _NoGroups()
-        self._presence = Presence(accounts, self.post, groups)
+        self.shelf = shelf
+        self.groups = Groups(accounts, changed)
+        self._presence = Presence(accounts, self.post, self.groups)
         self.desk = Desk(
-            answers=Directory(accounts, self.post, changed).answers,
+            answers={
+                **Directory(accounts, self.post, changed).answers,
+                **GroupDesk(accounts, self.post, self.groups).answers,
+                **Privacy(accounts, self.post).answers,
+                ("w:m", "set", "media_conn"): shelf.connection,
+            },
             hearers={
-                "message": Relay(accounts, self.post, faults, groups).message,
+                "message": Relay(accounts, self.post, faults, self.groups).message,
                 "receipt": Receipts(accounts, self.post).receipt,
                 "ack": self._settle,
                 "presence": self._presence.presence,

@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 USER_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
+GROUP_SERVER = "g.us"
+BROADCAST_SERVER = "broadcast"
 
 SHOWN_CHILDREN = 10
 _NAMES = frozenset(("display_name", "name", "notify", "verified_name"))

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 
 from talkabiz.sandbox.accounts import LONGEST_NAME, Account, Accounts
-from talkabiz.sandbox.envelopes import GROUP_SERVER
-from talkabiz.sandbox.nodes import Attribute, Jid, Node
+from talkabiz.sandbox.nodes import GROUP_SERVER, Attribute, Jid, Node
 from talkabiz.sandbox.post import Post
 from talkabiz.sandbox.relay import Membership
 from talkabiz.sandbox.session import Session

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from talkabiz.sandbox.accounts import Account, Accounts, Device
-from talkabiz.sandbox.envelopes import GROUP_SERVER
-from talkabiz.sandbox.nodes import SERVER, Attribute, Jid, Node
+from talkabiz.sandbox.nodes import GROUP_SERVER, SERVER, Attribute, Jid, Node
 from talkabiz.sandbox.post import Post, now
 from talkabiz.sandbox.session import Session
 

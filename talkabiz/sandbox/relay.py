@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, TypeAlias
 
 from talkabiz.sandbox.accounts import Account, Accounts, Device
-from talkabiz.sandbox.envelopes import BROADCAST_SERVER, GROUP_SERVER, Letter, Sender, device_hash
+from talkabiz.sandbox.envelopes import Letter, Sender, device_hash
 from talkabiz.sandbox.faults import Faults
 from talkabiz.sandbox.mishaps import Mishaps
-from talkabiz.sandbox.nodes import SERVER, Attribute, Jid, Node
+from talkabiz.sandbox.nodes import BROADCAST_SERVER, GROUP_SERVER, SERVER, Attribute, Jid, Node
 from talkabiz.sandbox.post import Post, now
 from talkabiz.sandbox.session import Session
 

@@ -10,19 +10,21 @@ from collections.abc import Awaitable, Callable
 from talkabiz.sandbox.codec import Codec
 from talkabiz.sandbox.errors import WireError
 from talkabiz.sandbox.link import Link
+from talkabiz.sandbox.media import Shelf
+from talkabiz.sandbox.media_host import MediaHost, is_media_host
 from talkabiz.sandbox.noise import Authority
 from talkabiz.sandbox.tunnel import open_tunnel
 from talkabiz.sandbox.websocket import WebSocket
 
 _log = logging.getLogger(__name__)
 
-ARRIVAL_SECONDS = 20  # from the first byte to the end of the handshake
+ARRIVAL_SECONDS = 20  # for the tunnel, and for the handshake
 LEAVING_SECONDS = 2
 
 
 class Server:
     """`talk` holds the conversation on a link and returns to end it. `refusal` is asked at each arrival: None lets the
-    client in, 0 cuts it off, another number is the HTTP status it gets.
+    client in, 0 cuts it off, another number is the HTTP status it gets. `shelf` has the media.
     """
 
     def __init__(
@@ -32,12 +34,15 @@ class Server:
         codec: Codec,
         talk: Callable[[Link], Awaitable[None]],
         refusal: Callable[[], int | None],
+        *,
+        shelf: Shelf,
     ) -> None:
         self._tls = tls
         self._authority = authority
         self._codec = codec
         self._talk = talk
         self._refusal = refusal
+        self._shelf = shelf
         self._listener: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -65,9 +70,7 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(ARRIVAL_SECONDS):
-                link = await self._arrive(reader, writer)
-            await self._talk(link)
+            await self._lead(reader, writer)
         except (WireError, OSError, EOFError, TimeoutError) as end:
             _log.debug("a connection ended: %r", end)
         except asyncio.CancelledError:  # the server stops: no time for courtesies
@@ -78,12 +81,21 @@ class Server:
         finally:
             await _leave(writer)
 
-    async def _arrive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Link:
+    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """To the host that the client asks for."""
         refusal = self._refusal()
         if refusal == 0:
             raise ConnectionAbortedError("cut off by a fault")
-        await open_tunnel(reader, writer, self._tls)
-        socket = WebSocket(reader, writer)
+        async with asyncio.timeout(ARRIVAL_SECONDS):
+            host = await open_tunnel(reader, writer, self._tls)
+        if is_media_host(host):
+            await MediaHost(self._shelf, reader, writer, refusal).serve()
+            return
+        async with asyncio.timeout(ARRIVAL_SECONDS):
+            link = await self._shake_hands(WebSocket(reader, writer), refusal)
+        await self._talk(link)
+
+    async def _shake_hands(self, socket: WebSocket, refusal: int | None) -> Link:
         await socket.accept(refusal)
         link = Link(socket, self._codec)
         await link.shake_hands(self._authority)

@@ -58,12 +58,8 @@ class Session:
 
     def welcome(self) -> None:
         """The client takes this for its login."""
-        attrs: dict[str, Attribute] = {
-            "t": str(int(time.time())),
-            "lid": self.device.lid,
-            "display_name": self.account.name,
-        }
-        self.link.send(Node("success", attrs))
+        now = str(int(time.time()))
+        self.link.send(Node("success", {"t": now, "lid": self.device.lid, "display_name": self.account.name}))
 
     def hear(self, node: Node) -> None:
         """Answers everything that waits for an answer. WireError for a node that lacks what its kind has to have."""

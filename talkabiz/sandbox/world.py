@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from pathlib import Path
 
 from talkabiz.sandbox import memory
@@ -16,6 +18,7 @@ from talkabiz.sandbox.conversation import DEVICE_REMOVED, REPLACED, Conversation
 from talkabiz.sandbox.exchange import Exchange
 from talkabiz.sandbox.faults import KINDS, Fault, Faults
 from talkabiz.sandbox.handsets import Handsets
+from talkabiz.sandbox.media import Shelf
 from talkabiz.sandbox.nodes import Jid
 from talkabiz.sandbox.noise import Authority
 from talkabiz.sandbox.pairing import Attempts
@@ -27,13 +30,16 @@ from talkabiz.sandbox.tokens import Tokens
 _log = logging.getLogger(__name__)
 
 _CUT_OFF = 0
+_SAVING_DELAY_SECONDS = 1.0
+_SAVING_SHARE = 0.05
 _NOBODY = 0  # no device has this id
 
 
 class Sandbox:
     """A WhatsApp on loopback. `root_key` (hex) is what a client's library must trust in place of the real root.
 
-    With a `state_file`, phones and linked devices are read from it now and written to it at each change.
+    With a `state_file`, phones, linked devices, groups and what waits for devices are read from it now, and written to
+    it when they change; media lie in a directory beside it.
     """
 
     def __init__(self, tokens: Tokens, certificates: Certificates, state_file: Path | None = None) -> None:
@@ -43,18 +49,21 @@ class Sandbox:
         self.faults = Faults()
         self._state_file = state_file
         self._accounts = Accounts(self._remember)
-        for account in memory.load(state_file) if state_file else []:
-            self._accounts.restore(account)
+        self._behind: asyncio.TimerHandle | None = None
+        self._saving_seconds = 0.0
+        shelf = Shelf(state_file.with_name(f"{state_file.stem}-media") if state_file else None)
+        self._exchange = Exchange(self._accounts, self.faults, shelf, self._remember_soon)
+        if state_file:
+            self._restore(memory.load(state_file))
         attempts = Attempts()
         self.phones = Phones(self._accounts, attempts, self.faults)
-        self._exchange = Exchange(self._accounts, self.faults)
         self._conversations = Conversations(self._accounts, attempts, self.faults, self._exchange)
         self._handsets = Handsets(self._accounts, self.phones)
         self._conversations.prepare = self._handsets.prepare
         self.chats, self.chat_views = Chats(self._handsets), ChatViews(self._handsets)
         tls, codec = certificates.tls_context(), Codec(tokens)
-        self._server = Server(tls, authority, codec, self._conversations.hold, self._refusal)
-        self._back_door = Server(tls, authority, codec, self._conversations.hold_spared, lambda: None)
+        self._server = Server(tls, authority, codec, self._conversations.hold, self._refusal, shelf=shelf)
+        self._back_door = Server(tls, authority, codec, self._conversations.hold_spared, lambda: None, shelf=shelf)
         self._address = self._back_address = ""
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
@@ -68,6 +77,8 @@ class Sandbox:
         await self._server.stop()
         await self._back_door.stop()
         self._address = self._back_address = ""
+        if self._behind:
+            self._remember()
 
     @property
     def proxy_url(self) -> str:
@@ -144,10 +155,28 @@ class Sandbox:
             return _CUT_OFF
         return 503 if self.faults.strike("http_503") else None
 
+    def _restore(self, state: memory.State) -> None:
+        for account in state.accounts:
+            self._accounts.restore(account)
+        for group in state.groups:
+            self._exchange.groups.restore(group)
+
     def _remember(self) -> None:
+        if self._behind:
+            self._behind.cancel()
+            self._behind = None
         if self._state_file is None:
             return
+        began = time.monotonic()
         try:
-            memory.save(self._state_file, self._accounts.all())
+            memory.save(self._state_file, memory.State(self._accounts.all(), self._exchange.groups.all()))
         except OSError:
             _log.exception("phones and devices couldn't be written to %s; they end with this process", self._state_file)
+        self._saving_seconds = time.monotonic() - began
+
+    def _remember_soon(self) -> None:
+        """What changes with each message: not at once, and never more than a small part of the time."""
+        if self._state_file is None or self._behind:
+            return
+        delay = max(_SAVING_DELAY_SECONDS, self._saving_seconds / _SAVING_SHARE)
+        self._behind = asyncio.get_running_loop().call_later(delay, self._remember)

@@ -16,6 +16,7 @@ from talkabiz.sandbox.codec import Codec  # noqa: E402
 from talkabiz.sandbox.tokens import Tokens, read_tokens  # noqa: E402
 from talkabiz.sandbox.world import Sandbox  # noqa: E402
 from talkabiz.whatsapp import library as mapped  # noqa: E402
+from tests.sandbox.chatting import fast_directory  # noqa: E402
 from tests.sandbox.client import Client, Library  # noqa: E402
 from tests.sandbox.wire import WireClient  # noqa: E402
 
@@ -55,16 +56,17 @@ async def sandbox(tokens: Tokens) -> AsyncIterator[Sandbox]:
 async def new_client(library: Library, sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[NewClient]:
     """Makes sessions of the real library; the same store again is the same device again."""
     clients: list[Client] = []
+    with fast_directory(tmp_path) as stores:  # a pairing writes 800 keys, and waits for a disk after each
 
-    def make(store: str = "", proxy_url: str = "") -> Client:
-        name = f"session-{next(_names)}"
-        client = library.client(name, tmp_path / (store or f"{name}.db"), proxy_url or sandbox.proxy_url)
-        clients.append(client)
-        return client
+        def make(store: str = "", proxy_url: str = "") -> Client:
+            name = f"session-{next(_names)}"
+            client = library.client(name, stores / (store or f"{name}.db"), proxy_url or sandbox.proxy_url)
+            clients.append(client)
+            return client
 
-    yield make
-    for client in clients:
-        library.forget(client)
+        yield make
+        for client in clients:
+            library.forget(client)
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def chat(order: dict[str, Any], session: bytes, go: Any) -> Any:
 def group(order: dict[str, Any], session: bytes, go: Any) -> Any:
     match order["do"]:
         case "create_group":
-            wish = neonize.ReqCreateGroup(name=order["name"], Participants=map(jid, order["members"]))
+            wish = neonize.ReqCreateGroup(name=order["name"], Participants=map(jid, order["members"]), CreateKey="k")
             answer = go.CreateGroup(session, *sized(wish.SerializeToString()))
             return read(neonize.GetGroupInfoReturnFunction, answer)
         case "group":

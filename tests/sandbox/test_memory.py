@@ -7,6 +7,7 @@ import pytest
 from talkabiz.sandbox import memory
 from talkabiz.sandbox.accounts import Accounts
 from talkabiz.sandbox.errors import SandboxError
+from talkabiz.sandbox.memory import State
 from talkabiz.sandbox.tokens import Tokens
 from talkabiz.sandbox.world import Sandbox
 from tests.sandbox.authority import certificates
@@ -18,18 +19,18 @@ def test_accounts_and_devices_come_back_as_they_were(tmp_path: Path) -> None:
     accounts = Accounts()
     account, _ = accounts.add(NUMBER, "Toko ☕ \u202e")
     accounts.link(account, account.new_device(b"n" * 32, b"i" * 32, "Chrome"))
-    memory.save(tmp_path / "state.json", accounts.all())
-    assert memory.load(tmp_path / "state.json") == accounts.all()
+    memory.save(tmp_path / "state.json", State(accounts.all()))
+    assert memory.load(tmp_path / "state.json").accounts == accounts.all()
 
 
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
-    memory.save(tmp_path / "state.json", [])
+    memory.save(tmp_path / "state.json", State())
     assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["state.json"]
 
 
 def test_no_file_is_no_account(tmp_path: Path) -> None:
-    assert memory.load(tmp_path / "state.json") == []
+    assert memory.load(tmp_path / "state.json") == State()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"accounts": [{}]}', '{"accounts": 1}', '{"accounts": [1]}'])
