@@ -142,10 +142,13 @@ class Access:
         return await keys.page(_PROGRAMS, klien_id, after, limit)
 
     async def revoke_key(self, key_id: int, *, caller: Caller) -> KeyRow:
-        """From now on it opens nothing; its sockets are closed within 2 s. Raises NotFound, also the second time."""
+        """A key or a link token: from now on it opens nothing, and its sockets are closed within 2 s.
+
+        Raises NotFound, also the second time.
+        """
         async with transaction():
             row = await keys.revoke_key(key_id, self._clock.now())
-            if row is None or row.kind not in _PROGRAMS:
+            if row is None:
                 raise NotFound
             await self._audit.note(Action.KEY_REVOKED, caller, row.klien_id, key_id=key_id)
         return row

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import Counter
+from dataclasses import replace
 
 import structlog
 
 from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.access import Caller
-from talkabiz.domain.errors import NotFound, QrRequestTimeout, Starting, Unreachable
+from talkabiz.domain.code_inputs import PairingCodeAsked
+from talkabiz.domain.errors import NotFound, Starting
 from talkabiz.domain.ids import parse_jid
-from talkabiz.domain.states import Reason, Session, Status, Step
+from talkabiz.domain.phones import parse_phone
+from talkabiz.domain.states import Session, Status, Step
 from talkabiz.services.allowances import Allowances
 from talkabiz.services.audit import Action, Audit
 from talkabiz.services.runner import Along, Runner, Surroundings, fresh_attempt
 from talkabiz.services.snapshot import Snapshot, make_snapshot
+from talkabiz.services.waiting import wait_for_code, wait_for_qr
 from talkabiz.store import kliens, sessions
 
 log = structlog.get_logger(__name__)
@@ -64,8 +68,7 @@ class Sessions:
         """
         await self.start(klien_id, session_id, caller=caller)
         runner = await self._runner(klien_id)
-        await runner.wait_for(_is_settled, seconds)
-        _raise_if_unanswered(runner.session)
+        await wait_for_qr(runner, seconds)
         return runner.snapshot()
 
     async def refresh(self, klien_id: int, *, caller: Caller | None = None) -> Snapshot:
@@ -73,6 +76,26 @@ class Sessions:
         runner = await self._runner(klien_id)
         along = self._noting(Action.SESSION_REFRESHED, klien_id, caller)
         await runner.ask(i.RefreshAsked(fresh_attempt()), along=along)
+        return runner.snapshot()
+
+    async def pairing_code(
+        self, klien_id: int, phone: str, seconds: float = 10.0, *, caller: Caller | None = None
+    ) -> Snapshot:
+        """A code to type into that phone, spelled in any way: `pairing.code`. Starts linking, if nothing runs.
+
+        Waits as `start_and_wait`, and then for the code. A snapshot that is still `qr_requested(queued)` has none yet;
+        it comes by itself.
+
+        Raises:
+            InvalidInput: it isn't a phone's number.
+            TalkabizError: as `start_and_wait`, `refusals.refusal_of` and `refusals.why_no_code`.
+        """
+        number = parse_phone(phone)
+        runner = await self._runner(klien_id)
+        along = self._noting(Action.PAIRING_CODE_ASKED, klien_id, caller)
+        await runner.ask(PairingCodeAsked(fresh_attempt(), number), along=along)
+        await wait_for_qr(runner, seconds)
+        await wait_for_code(runner, number)
         return runner.snapshot()
 
     async def stop(self, klien_id: int, *, caller: Caller | None = None) -> Snapshot:
@@ -83,7 +106,11 @@ class Sessions:
         return runner.snapshot()
 
     async def restart(self, klien_id: int, *, caller: Caller | None = None) -> Snapshot:
-        """Stop and start again."""
+        """Stop and start again. Raises TooManyStarts, as `start`: then nothing was stopped."""
+        runner = await self._runner(klien_id)
+        if caller and caller.is_rationed and runner.session.device is None:
+            await self._allowances.take_start(caller.address)
+            caller = replace(caller, is_rationed=False)
         await self.stop(klien_id, caller=caller)
         return await self.start(klien_id, caller=caller)
 
@@ -161,6 +188,11 @@ class Sessions:
         """The code on show as a PNG; None: there is none."""
         painting = (await self._runner(klien_id)).painting
         return await self._around.painter.png(painting) if painting else None
+
+    def codes_on_show(self) -> dict[int, str]:
+        """The text of each QR code that a klien's page shows right now, by klien."""
+        running = self._runners.values()
+        return {runner.klien_id: runner.painting.text for runner in running if runner.painting}
 
     def count(self) -> dict[str, int]:
         """How many sessions are in which status."""
@@ -262,15 +294,3 @@ def _holds(session: Session, phone: str) -> bool:
 
 def _may_come_back(session: Session) -> bool:
     return session.status is Status.RECONNECTING or session.is_elsewhere
-
-
-def _is_settled(session: Session) -> bool:
-    return session.status not in {Status.QR_REQUESTED, Status.RECONNECTING}
-
-
-def _raise_if_unanswered(session: Session) -> None:
-    waits_for_code = session.status is Status.QR_REQUESTED and session.reason is not Reason.QUEUED
-    if waits_for_code or session.reason is Reason.QR_REQUEST_TIMEOUT:
-        raise QrRequestTimeout
-    if session.status is Status.ERROR and session.reason is Reason.UNREACHABLE:
-        raise Unreachable

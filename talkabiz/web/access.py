@@ -76,7 +76,7 @@ async def get_keys() -> Json:
 @blueprint.delete("/keys/<key_id>")
 @documented("Access", {200: schemas.Key}, refusals=["not_found"])
 async def delete_key(key_id: str) -> Json:
-    """Revoke a key.
+    """Revoke a key, or a klien's link by its id in the audit log.
 
     From now on it opens nothing; its sockets are closed within 2 s. Not found the second time.
     """

@@ -15,7 +15,7 @@ class Key(Answer):
     """All of a key but the key itself."""
 
     id: Id
-    kind: Literal["admin", "klien"]
+    kind: Literal["admin", "klien", "link"]
     klien_id: Annotated[Id | None, Field(description="Null: an admin key, for every klien.")]
     scopes: list[Literal["session", "message", "webhook", "read"]]
     label: Annotated[str, Field(examples=["kasir"])]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from contextlib import suppress
 
 import structlog
 from quart import Quart, Response, g, request
 from ulid import ULID
+from werkzeug.exceptions import HTTPException
 
 from talkabiz.web.auth import site
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 ONE_YEAR_SECONDS = 31_536_000
+REST_SECONDS = 2.0
+"""How long a body that nobody wants may take to arrive."""
 
 
 def add_to(app: Quart) -> None:
@@ -39,6 +44,7 @@ async def _begin() -> None:
 
 
 async def _finish(answer: Response) -> Response:
+    await _take_the_rest()
     headers = answer.headers
     headers["X-Request-Id"] = request_id()
     headers["X-Content-Type-Options"] = "nosniff"
@@ -52,6 +58,15 @@ async def _finish(answer: Response) -> Response:
     # Files are asked for each time, and mostly answered by 304: after an upgrade, half-old pages would break.
     headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
     return answer
+
+
+async def _take_the_rest() -> None:
+    """Of a body that nobody read, as of a refusal that came first: hypercorn would close a connection that the client
+    thinks it may use again.
+    """
+    with suppress(HTTPException, TimeoutError):
+        async with asyncio.timeout(REST_SECONDS):
+            await request.get_data(cache=False, parse_form_data=False)
 
 
 def _page_policy(word: str) -> str:

@@ -152,3 +152,11 @@ async def test_the_audit_log_pages_backwards(admin: Client) -> None:
     assert newest["next"] == newest["entries"][-1]["id"]
     older = await admin.ask("GET", f"/api/v1/audit?limit=2&before={newest['next']}", expect=200)
     assert (len(older["entries"]), older["next"]) == (1, None)
+
+
+async def test_the_link_of_a_klien_can_be_ended_before_its_time(house: House, admin: Client, klien_id: int) -> None:
+    link = await admin.ask("POST", f"/api/v1/kliens/{klien_id}/link-tokens", expect=201)
+    noted = (await admin.ask("GET", "/api/v1/audit", expect=200))["entries"][0]["detail"]
+    ended = await admin.ask("DELETE", f"/api/v1/keys/{noted['link_id']}", expect=200)
+    assert ended["kind"] == "link"
+    assert await house.desk.access.by_link(link["token"]) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from talkabiz.domain.errors import Starting, TalkabizError
 from talkabiz.services.health import Load
 from talkabiz.store import database
 from talkabiz.web import errors
-from tests.edges import Client, House, open_house
+from tests.edges import Client, House, open_house, serving
 
 # --- faults -----------------------------------------------------------------------------------------------------------
 
@@ -169,3 +171,21 @@ async def test_health_is_503_when_the_database_is_down(house: House) -> None:
     await database.close_database()
     health = await house.client(None).ask("GET", "/health", expect=503)
     assert (health["status"], health["checks"]["database"]) == ("down", False)
+
+
+async def test_a_refusal_leaves_the_connection_to_the_next_request(tmp_path: Path) -> None:
+    """Also where it was decided before the body came: the client has reason to send that on the same connection."""
+    async with open_house(tmp_path) as house, serving(house) as address:
+        host, _, port = address.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        for _ in range(20):
+            writer.write(b"POST /api/v1/kliens HTTP/1.1\r\nHost: localhost\r\nContent-Length: 12\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.005)  # the refusal is decided by now
+            writer.write(b'{"nama":"x"}')
+            async with asyncio.timeout(5):
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(re.search(rb"content-length: (\d+)", head)[1])  # type: ignore[index] # it has one
+                await reader.readexactly(length)
+            assert head.startswith(b"HTTP/1.1 401")
+        writer.close()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from talkabiz.domain import inputs as i
-from tests.edges import Client, House
+from talkabiz.domain.quota import Quota
+from talkabiz.services.allowances import Quotas
+from tests.edges import Client, House, open_house
 from tests.fakes import QR_TEXT
 from tests.web.test_older import PNG_MAGIC, assert_is_png
 
@@ -169,3 +172,16 @@ async def test_a_klien_that_does_not_exist_has_no_session(admin: Client, klien_i
         ("GET", "/events"),
     ):
         await admin.refusal(method, path + rest, expect=404, code="not_found")
+
+
+async def test_a_restart_that_would_be_one_start_too_many_stops_nothing(tmp_path: Path) -> None:
+    async with open_house(tmp_path, quotas=Quotas(starts=Quota(1, 3600))) as house, house.app.test_app():
+        klien_id = await house.add_klien()
+        own = house.client(await house.key_of(klien_id))
+        session = f"/api/v1/kliens/{klien_id}/session"
+        await own.ask("POST", session, expect=202)
+        house.whatsapp.enter(klien_id)
+        house.whatsapp.show_code(klien_id)
+        await house.reach(klien_id, "qr_ready")
+        await own.refusal("POST", f"{session}/restart", expect=429, code="too_many_starts")
+        assert (await own.ask("GET", session, expect=200))["qr"]
