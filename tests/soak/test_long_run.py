@@ -45,7 +45,8 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 # What may come on top within the minute, and more than a hundred lost links, between the middles of the second half's
-# first and last third (threads: the Go runtime keeps each that it ever needed at once); and what a start may leave behind (docs/leaks.md, rounded up).
+# first and last third (of threads the Go runtime keeps as many as it ever needed at once); and what a start may leave
+# behind (docs/leaks.md, rounded up).
 FLAT = {"memory, MB": 2.0, "threads": 8.0, "descriptors": 4.0}
 A_START = {"memory, MB": 1.0, "threads": 1.1, "descriptors": 2.1}
 LAG_MILLISECONDS = 100.0
