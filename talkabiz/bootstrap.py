@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkabiz import log
@@ -217,10 +218,12 @@ def _load(whatsapp: LocalWhatsApp, rooms: Rooms) -> Load:
     )
 
 
-async def serve_sandbox(port: int, announce: Callable[[dict[str, str]], None]) -> int:
-    """Run the loopback WhatsApp alone until SIGTERM or SIGINT."""
+async def serve_sandbox(
+    port: int, announce: Callable[[dict[str, str]], None], *, state_dir: Path | None = None, until_eof: bool = False
+) -> int:
+    """Run the loopback WhatsApp alone until it is told to stop; `talkabiz.loopback.run_sandbox` says by what."""
     log.configure("console", "warning")
-    return await run_sandbox(port, announce)
+    return await run_sandbox(port, announce, state_dir=state_dir, until_eof=until_eof)
 
 
 # --- small things -----------------------------------------------------------------------------------------------------

@@ -5,20 +5,33 @@ Rooms are imported where they are needed: without a sandbox, none of it is.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from talkabiz.process import stop_signal
+from talkabiz.domain.errors import Sentence, TalkabizError
+from talkabiz.parent import Parent
+from talkabiz.process import listen, stop_at_end_of_input, stop_signal
 from talkabiz.services.sessions import Sessions
 
 if TYPE_CHECKING:
     from talkabiz.sandbox.world import Sandbox
     from talkabiz.whatsapp.binding import Binding
+
+
+_LOCK = ".lock"
+
+
+class SandboxUnusable(TalkabizError):
+    """Its directory, its state, or the library that it reads its dictionary from."""
+
+    code = "sandbox_unusable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +66,63 @@ def panel(reach: Reach, sessions: Sessions) -> Any:
     return blueprint(reach.sandbox, klien_of=sessions.klien_of_device)
 
 
-async def run_sandbox(port: int, announce: Callable[[dict[str, str]], None]) -> int:
-    """The loopback WhatsApp alone, until SIGTERM or SIGINT."""
-    with tempfile.TemporaryDirectory(prefix="talkabiz-sandbox-") as directory:
-        async with _sandbox(Path(directory)) as (_, world):
+async def run_sandbox(
+    port: int, announce: Callable[[dict[str, str]], None], *, state_dir: Path | None = None, until_eof: bool = False
+) -> int:
+    """The loopback WhatsApp alone, until SIGTERM or SIGINT, or with `until_eof` until its input ends as well. Without a
+    `state_dir` its phones end with it.
+
+    Raises:
+        PortTaken: before anything else is done.
+        SandboxUnusable: the sentence says why.
+    """
+    stopping = stop_signal()
+    if until_eof:
+        stop_at_end_of_input(stopping)
+    with ExitStack() as stack:
+        listener = stack.enter_context(listen("127.0.0.1", port, Parent()))
+        directory = stack.enter_context(_kept(state_dir) if state_dir else _passing())
+        async with _sandbox(directory) as (_, world):
             from talkabiz.sandbox import app  # loads the library, which has to trust the sandbox by then
 
-            told = partial(_describe, world, announce)
-            await app.serve(world, "127.0.0.1", port, stopping=stop_signal(), started=told)
+            await app.serve(world, listener, stopping=stopping, started=partial(_describe, world, announce))
     return 0
+
+
+@contextmanager
+def _passing() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="talkabiz-sandbox-") as directory:
+        yield Path(directory)
+
+
+@contextmanager
+def _kept(directory: Path) -> Iterator[Path]:
+    """Made, or as an earlier sandbox has left it, and nobody else's meanwhile."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if {entry.name for entry in directory.iterdir()} - {_LOCK} and not (directory / "noise.key").exists():
+            raise SandboxUnusable(
+                Sentence(
+                    f"{directory} berisi hal lain. Pilih direktori kosong, atau yang dibuat sandbox sebelumnya.",
+                    f"{directory} holds other things. Choose an empty directory, or one that a sandbox has made.",
+                )
+            )
+        lock = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise _unusable(f"{directory}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield directory
+    except BlockingIOError:
+        raise SandboxUnusable(
+            Sentence(f"Sandbox lain memakai {directory}.", f"Another sandbox uses {directory}.")
+        ) from None
+    finally:
+        os.close(lock)
+
+
+def _unusable(why: str) -> SandboxUnusable:
+    return SandboxUnusable(Sentence(f"Sandbox tidak dapat berjalan: {why}", f"The sandbox can't run: {why}"))
 
 
 def _describe(world: Sandbox, announce: Callable[[dict[str, str]], None], control_url: str) -> None:
@@ -74,15 +135,21 @@ async def _sandbox(directory: Path) -> AsyncIterator[tuple[Binding, Sandbox]]:
     From then on it trusts nobody else, also where it only lets the virtual phones chat.
     """
     from talkabiz.sandbox.certificates import Certificates
+    from talkabiz.sandbox.errors import SandboxError
     from talkabiz.sandbox.tokens import read_tokens
     from talkabiz.whatsapp import binding, library
 
-    certificates = Certificates.create(directory)
-    loaded = binding.load(ca_file=certificates.ca_file)
-    from talkabiz.sandbox.world import Sandbox
-    from talkabiz.whatsapp.companion import LocalCompanions
+    try:
+        certificates = Certificates.create(directory)
+        loaded = binding.load(ca_file=certificates.ca_file)
+        from talkabiz.sandbox.world import Sandbox
+        from talkabiz.whatsapp.companion import LocalCompanions
 
-    world = Sandbox(read_tokens(library.regions()), certificates, state_file=directory / "state.json")
+        world = Sandbox(read_tokens(library.regions()), certificates, state_file=directory / "state.json")
+    except SandboxError as error:
+        raise SandboxUnusable(Sentence(error.id, error.en)) from error
+    except OSError as error:
+        raise _unusable(f"{directory}: {error.strerror}") from error
     loaded = binding.trust(loaded, bytes.fromhex(world.root_key))
     await world.start()
     try:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from talkabiz.domain.errors import Sentence, TalkabizError
@@ -67,6 +68,20 @@ def stop_signal() -> asyncio.Event:
     for name in stop_signals():
         loop.add_signal_handler(name, stopping.set)
     return stopping
+
+
+def stop_at_end_of_input(stopping: asyncio.Event) -> None:
+    """Set as well when our standard input ends, as a pipe does when whoever holds the other end is gone."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        with suppress(OSError, RuntimeError):  # no input at all; or the loop is closed by now
+            while os.read(0, 4096):
+                pass
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(stopping.set)
+
+    threading.Thread(target=read, name="end of input", daemon=True).start()
 
 
 @asynccontextmanager

@@ -282,8 +282,8 @@ class Loopback:
 
 
 @asynccontextmanager
-async def loopback(home: Path) -> AsyncIterator[Loopback]:
-    async with talkabiz(home, "sandbox", "--json") as process:
+async def loopback(home: Path, *arguments: str) -> AsyncIterator[Loopback]:
+    async with talkabiz(home, "sandbox", "--json", *arguments) as process:
         await process.read_until(bool)
         facts = json.loads(process.lines[0])
         settings = {

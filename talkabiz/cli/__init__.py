@@ -53,7 +53,10 @@ def make_app() -> typer.Typer:
     )
     app.command(epilog=epilog("talkabiz audit", "talkabiz audit --limit 500 --json"))(operators.audit)
     app.command(epilog=epilog("talkabiz migrate"))(serving.migrate)
-    app.command("sandbox", epilog=epilog("talkabiz sandbox --json"))(serving.run_sandbox)
+    app.command(
+        "sandbox",
+        epilog=epilog("talkabiz sandbox --json", "talkabiz sandbox --json --port 9000 --state /var/tmp/whatsapp"),
+    )(serving.run_sandbox)
     return app
 
 

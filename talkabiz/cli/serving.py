@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,12 +47,22 @@ def serve(
 
 
 def run_sandbox(
-    port: Annotated[int, typer.Option(help="Port of the control API; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the control API; 0 takes a free one.")] = 0,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Keep phones and linked devices there. Unset: they end with it."
+        ),
+    ] = None,
+    until_eof: Annotated[
+        bool, typer.Option("--until-eof", help="End when standard input ends, so when the parent dies.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the loopback WhatsApp alone.
 
-    For other programs and their CI. It prints where it is, and runs until Ctrl+C.
+    For other programs and their CI: docs/sandbox.md. It prints where it is, and runs until Ctrl+C or SIGTERM. With
+    --json that is its first line: proxy_url, ca_file, root_key, control_url.
     """
 
     def announce(facts: dict[str, str]) -> None:
@@ -60,7 +71,7 @@ def run_sandbox(
         else:
             say("\n".join(f"{name}: {value}" for name, value in facts.items()))
 
-    leave(asyncio.run(bootstrap.serve_sandbox(port, announce)))
+    leave(asyncio.run(bootstrap.serve_sandbox(port, announce, state_dir=state, until_eof=until_eof)))
 
 
 def migrate(as_json: AsJson = False) -> None:

@@ -32,14 +32,12 @@ def create_control_app(sandbox: Sandbox) -> Quart:
 
 
 async def serve(
-    sandbox: Sandbox, host: str, port: int, *, stopping: asyncio.Event, started: Callable[[str], None]
+    sandbox: Sandbox, listener: socket.socket, *, stopping: asyncio.Event, started: Callable[[str], None]
 ) -> None:
-    """Serves the control API until `stopping` is set; `started` gets its address. Port 0: a free one.
-
-    The caller starts and stops the sandbox itself. OSError if the port can't be had.
+    """Serves the control API on a bound socket until `stopping` is set; `started` gets its address. The caller starts
+    and stops the sandbox itself.
     """
-    listener = _listen(host, port)
-    number = listener.getsockname()[1]
+    host, number = listener.getsockname()[:2]
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.accesslog = None
@@ -53,16 +51,3 @@ def _http_problem(error: HTTPException) -> Response:
     status = error.code or 500
     code, id_, en = _SENTENCES.get(status, ("http_error", f"Permintaan ditolak ({status}).", f"Refused ({status})."))
     return problem(SandboxError(code, id_, en, status))
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    listener.listen()
-    return listener

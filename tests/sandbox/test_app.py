@@ -6,13 +6,16 @@ import json
 import httpx
 import pytest
 
+from talkabiz.parent import Parent
+from talkabiz.process import listen
 from talkabiz.sandbox.app import serve
 from talkabiz.sandbox.world import Sandbox
 
 
 async def test_the_control_api_is_served_alone_until_it_is_told_to_stop(sandbox: Sandbox) -> None:
     stopping, address = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(sandbox, "127.0.0.1", 0, stopping=stopping, started=address.set_result))
+    listener = listen("127.0.0.1", 0, Parent())
+    serving = asyncio.create_task(serve(sandbox, listener, stopping=stopping, started=address.set_result))
     url = await address
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         made = await client.post("/sandbox/api/phones", json={"number": "628123456789", "name": "Toko"})
@@ -27,9 +30,3 @@ async def test_the_control_api_is_served_alone_until_it_is_told_to_stop(sandbox:
     with pytest.raises(httpx.ConnectError):
         async with httpx.AsyncClient(trust_env=False) as client:
             await client.get(url)
-
-
-async def test_a_port_that_is_taken_is_an_error(sandbox: Sandbox) -> None:
-    port = int(sandbox.proxy_url.rpartition(":")[2])
-    with pytest.raises(OSError, match="in use"):
-        await serve(sandbox, "127.0.0.1", port, stopping=asyncio.Event(), started=lambda _: None)
