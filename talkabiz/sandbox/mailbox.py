@@ -48,6 +48,7 @@ class Mailbox:
         self._under_way: _Parcels = OrderedDict()
         self._backlog: int | None = None
         """How much of it was announced, until its end was told."""
+        self._is_announced = False
         self._told = 0
 
     def __len__(self) -> int:
@@ -78,12 +79,13 @@ class Mailbox:
 
     def release(self) -> None:
         """Opens it; the backlog may leave now."""
-        self.shut = False
+        self.shut = self._is_announced = False
         self._backlog, self._told = sum(parcel.stored for parcel in self._waiting.values()), 0
 
     def due(self) -> Iterator[Node]:
         """What may leave now, and is under way then: a backlog between its announcement and its end."""
-        if self._backlog and not self._told and not self.shut:
+        if self._backlog and not self._is_announced and not self.shut:
+            self._is_announced = True
             yield self._announcement()
         while not self.shut:
             key = next(iter(self._waiting), None)
