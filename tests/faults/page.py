@@ -14,8 +14,9 @@ COMMAND = "python -m tests.faults --write"
 HEAD = f"""\
 # Faults, and what becomes of a session
 
-Every fault that the sandbox can make meets every state, through the real library and the real services. This page is
-what came of it; a test plays it all again and fails when something else comes of it. `{COMMAND}`
+Every fault of the sandbox that strikes sessions meets every state, through the real library and the real services;
+those that strike messages change no state (docs/sandbox.md). This page is what came of it; a test plays it all again
+and fails when something else comes of it. `{COMMAND}`
 plays and writes it.
 
 What is told stands as `status(reason)`, each word once, in the order of its first coming; a dash: nothing new. The last
