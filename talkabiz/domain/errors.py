@@ -14,6 +14,8 @@ TalkabizError
 ├── Unreachable         unreachable          no route to WhatsApp
 ├── Starting            starting             the server isn't ready yet
 ├── QrRequestTimeout    qr_request_timeout   WhatsApp gave no QR in time
+├── PairingCodeTimeout  pairing_code_timeout WhatsApp gave no pairing code in time
+├── PairingCodeRefused  pairing_code_refused WhatsApp refused to give a pairing code
 └── StoreError          database_unavailable (talkabiz.store.errors) the database can't be read or written
 
 The web edge alone knows which HTTP status belongs to which.
@@ -134,4 +136,20 @@ class QrRequestTimeout(TalkabizError):
     sentence = Sentence(
         "WhatsApp belum memberi kode QR. Coba lagi; bila berulang, periksa koneksi internet server.",
         "WhatsApp gave no QR code in time. Try again; if it happens again, check the server's connection.",
+    )
+
+
+class PairingCodeTimeout(TalkabizError):
+    code = "pairing_code_timeout"
+    sentence = Sentence(
+        "WhatsApp belum memberi kode tautan. Coba lagi, atau pindai kode QR.",
+        "WhatsApp gave no pairing code in time. Try again, or scan the QR code.",
+    )
+
+
+class PairingCodeRefused(TalkabizError):
+    code = "pairing_code_refused"
+    sentence = Sentence(
+        "WhatsApp menolak memberi kode tautan. Coba lagi nanti, atau pindai kode QR.",
+        "WhatsApp refused to give a pairing code. Try again later, or scan the QR code.",
     )

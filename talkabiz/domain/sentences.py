@@ -168,6 +168,14 @@ CODES_USED_UP = Sentence(
     "Kode tautan sudah terlalu sering diminta. Pakai yang terakhir, pindai kode QR, atau coba lagi nanti.",
     "Pairing codes were asked for too often. Use the last one, scan the QR code, or try again later.",
 )
+TOO_MANY_CODES = Sentence(
+    "WhatsApp menolak kode tautan lain untuk nomor ini karena terlalu sering diminta. Coba lagi nanti.",
+    "WhatsApp refuses another pairing code for this number: it was asked too often. Try again later.",
+)
+NO_SUCH_PHONE = Sentence("WhatsApp tidak menerima nomor telepon ini.", "WhatsApp doesn't take this phone number.")
+OTHER_CODE_ASKED = Sentence(
+    "Sementara itu kode untuk nomor lain diminta.", "Meanwhile a code for another number was asked for."
+)
 NUMBER_TAKEN = Sentence(
     "Nomor ini sudah tertaut pada klien lain. Putuskan di sana dulu.",
     "This number is linked to another klien. Disconnect it there first.",

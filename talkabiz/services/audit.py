@@ -30,6 +30,7 @@ class Action(StrEnum):
     LINK_TOKEN_MADE = "link_token_made"  # noqa: S105 - as above
     SESSION_STARTED = "session_started"
     SESSION_REFRESHED = "session_refreshed"
+    PAIRING_CODE_ASKED = "pairing_code_asked"
     SESSION_STOPPED = "session_stopped"
     SESSION_DISCONNECTED = "session_disconnected"
     SESSION_TOLD = "session_told"  #: by a gateway outside

@@ -50,7 +50,7 @@ class Surroundings:
 
 
 Along = Callable[[Step], Awaitable[None]]
-"""What goes into the same transaction as the transition that a wish brings about; if it raises, neither happens."""
+"""What is stored with the change that a wish brings about, in the same transaction; if it raises, neither happens."""
 
 
 class _NumberTaken(IllegalState):
@@ -219,6 +219,8 @@ class Runner:
         before, after = self.session, step.session
         painting = self._paint(after)
         row = await self._store(what, step, moment, along) if is_transition(before, after) else None
+        if along and row is None and after != before:
+            await along(step)
         self.seq = row.seq if row else self.seq
         self.session, self.painting = after, await painting if painting else None
         if row or (after.round, after.ahead) != (before.round, before.ahead):

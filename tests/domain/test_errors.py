@@ -25,7 +25,7 @@ def test_the_codes_are_those_that_programs_rely_on() -> None:
     assert {kind.code for kind in KINDS} == {
         *("internal", "invalid_json", "unauthorized", "missing_scope", "not_found", "illegal_state", "too_large"),
         *("invalid_input", "too_many_starts", "unreachable", "starting", "qr_request_timeout", "no_qr"),
-        "rate_limited",
+        *("rate_limited", "pairing_code_timeout", "pairing_code_refused"),
     }
     assert len({kind.code for kind in KINDS}) == len(KINDS)
 
