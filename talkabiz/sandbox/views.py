@@ -27,6 +27,7 @@ def phone_view(account: Account, online: set[Jid], klien_of: KlienOf) -> dict[st
 
 
 def device_view(device: Device, online: set[Jid], klien_of: KlienOf) -> dict[str, Any]:
+    """`ready`: online, and its keys are here, so that it can read what is sent to it from now on."""
     return {
         "device": device.id,
         "jid": str(device.jid),
@@ -34,6 +35,7 @@ def device_view(device: Device, online: set[Jid], klien_of: KlienOf) -> dict[str
         "platform": device.platform,
         "linked_at": datetime.fromtimestamp(device.linked_at, UTC).isoformat(timespec="milliseconds"),
         "online": device.jid in online,
+        "ready": device.jid in online and bool(device.bundle.lasting),
         "klien_id": klien_of(str(device.jid)),
     }
 

@@ -102,6 +102,7 @@ def test_the_root_key_is_replaced_in_one_place_and_for_loopback_alone() -> None:
     assert found == {
         ("whatsapp/library.py", "memmove"),
         ("whatsapp/binding.py", "swap_root_key"),
+        ("whatsapp/bare.py", "swap_root_key"),
         ("whatsapp/binding.py", "trust"),
         ("loopback.py", "trust"),
     }
