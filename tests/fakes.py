@@ -24,6 +24,8 @@ class ScriptedWhatsApp:
     on_disk: list[StoredDevice] = field(default_factory=list)
     is_reachable: bool = True
     """Whether a log-out reaches the phone."""
+    gives_codes: bool = False
+    """Whether a code to type comes by itself, as soon as it is asked for."""
     _noted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def connect_facts(self, deliver: Deliver) -> None:
@@ -34,6 +36,8 @@ class ScriptedWhatsApp:
 
     def ask_pairing_code(self, klien_id: int, attempt: str, phone: str) -> None:
         self._note("ask_pairing_code", klien_id, attempt, phone)
+        if self.gives_codes:
+            self.show_pairing_code(klien_id, phone)
 
     def start_session(self, klien_id: int, attempt: str, device: str) -> None:
         self._start("start_session", klien_id, attempt, device)

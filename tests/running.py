@@ -312,6 +312,10 @@ class Phones:
         await self.call("POST", "phones", {"number": number, "name": name})
         return await self.call("POST", f"phones/{number}/scan", {"qr": qr}, expect=(expect,))
 
+    async def enter_code(self, number: str, code: str, *, expect: int = 200) -> Any:
+        await self.call("POST", "phones", {"number": number, "name": "Ibu Sari"})
+        return await self.call("POST", f"phones/{number}/enter-code", {"code": code}, expect=(expect,))
+
     async def devices(self, number: str) -> list[dict[str, Any]]:
         return list((await self.call("GET", f"phones/{number}/devices"))["devices"])
 

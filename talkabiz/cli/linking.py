@@ -16,9 +16,12 @@ from talkabiz.cli.kliens import no_klien
 from talkabiz.cli.options import AsJson, KlienId
 from talkabiz.cli.printing import EXIT_NO_SERVER, EXIT_USAGE, Failed, complain, say, say_json
 from talkabiz.cli.running import read_settings
-from talkabiz.domain.errors import NotFound, Unauthorized
+from talkabiz.domain.errors import IllegalState, InvalidInput, NotFound, Unauthorized
+from talkabiz.domain.phones import parse_phone
 
 ANSWER_SECONDS = 10.0
+CODE_SECONDS = 15.0
+"""For a code to type, which the server waits for itself."""
 GONE_SECONDS = 20.0
 """How long a server that has gone away is waited for: it may only be restarting."""
 RETRY_SECONDS = 1.0
@@ -34,13 +37,17 @@ class _Gone(Exception):
 
 def link(
     klien_id: KlienId,
+    phone: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Show a code to type into that phone as well, e.g. 0812….")
+    ] = None,
     url: Annotated[str | None, typer.Option(metavar="URL", help="The server [default: http://HOST:PORT].")] = None,
     key: Annotated[str | None, typer.Option(metavar="KEY", help="An API key [default: TALKABIZ_API_KEY].")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Link a klien: the live QR in this terminal.
 
-    Shows each new code and state as a browser would, and ends when connected. With --json, one snapshot a line.
+    Shows each new code and state as a browser would, and ends when connected. With --phone there is also a code to type
+    into that phone: WhatsApp, Linked devices, Link with phone number. With --json, one snapshot a line.
     """
     settings = read_settings()
     token, address = key or settings.api_key, url or settings.public_url(settings.port)
@@ -48,7 +55,11 @@ def link(
         raise Failed("no_key", *_KEY_IS_NEEDED, EXIT_USAGE)
     if urlsplit(address).scheme not in {"http", "https"} or not urlsplit(address).hostname:
         raise Failed("invalid_url", f"Bukan alamat server: {address}", f"Not a server's address: {address}", EXIT_USAGE)
-    asyncio.run(_Follower(klien_id, address, token, as_json=as_json).follow())
+    try:
+        number = parse_phone(phone, "--phone") if phone is not None else None
+    except InvalidInput as error:
+        raise Failed(error.code, error.message.id, error.message.en, EXIT_USAGE) from None
+    asyncio.run(_Follower(klien_id, address, token, number, as_json=as_json).follow())
 
 
 _KEY_IS_NEEDED = (
@@ -60,10 +71,13 @@ _KEY_IS_NEEDED = (
 class _Follower:
     """Follows one klien until it is connected. Whatever else it comes to is raised as Failed."""
 
-    def __init__(self, klien_id: int, url: str, token: str, *, as_json: bool) -> None:
+    def __init__(self, klien_id: int, url: str, token: str, phone: str | None, *, as_json: bool) -> None:
         self._klien_id = klien_id
         self._url = url
         self._token = token
+        self._phone = phone
+        self._asked: object = None
+        """The round that a code to type was asked for in."""
         self._as_json = as_json
         self._seq = 0
         """Of the last snapshot shown: an older one may still be on its way."""
@@ -116,11 +130,24 @@ class _Follower:
         await self._ask(client, "subscribe")
         snapshot = await self._ask(client, "start")
         while not self._is_over(snapshot):
+            await self._ask_for_code(client, snapshot)
             snapshot = await self._next(told, None if snapshot["status"] != "expired" else NEXT_ROUND_SECONDS)
 
-    async def _ask(self, client: Any, command: str) -> Snapshot:
-        answer: dict[str, Any] = await client.call(command, {"klien_id": self._klien_id}, timeout=ANSWER_SECONDS)
-        if error := answer.get("error"):
+    async def _ask_for_code(self, client: Any, snapshot: Snapshot) -> None:
+        """Once in each round. The code itself is pushed, as everything is."""
+        current = snapshot["pairing"] if snapshot["status"] == "qr_ready" else None
+        if self._phone is None or current is None or current["closes_at"] == self._asked:
+            return
+        self._asked = current["closes_at"]
+        # In the wrong state it was linked by its QR meanwhile, or has ended: what is pushed says so.
+        await self._ask(client, "pairing_code", CODE_SECONDS, but=IllegalState.code, phone=self._phone)
+
+    async def _ask(
+        self, client: Any, command: str, seconds: float = ANSWER_SECONDS, *, but: str = "", **more: str
+    ) -> Snapshot:
+        """`but`: the code of a refusal that is no failure."""
+        answer: dict[str, Any] = await client.call(command, {"klien_id": self._klien_id, **more}, timeout=seconds)
+        if (error := answer.get("error")) and error["code"] != but:
             message = error["message"]
             raise no_klien(self._klien_id) if error["code"] == NotFound.code else Failed(error["code"], **message)
         return answer
@@ -167,6 +194,8 @@ def _draw(snapshot: Snapshot) -> None:
         code.add_data(qr["code"])
         code.print_ascii(out=sys.stdout, invert=True)
         print(f"QR {qr['n']}/{qr['of']}, until {qr['expires_at']}")
+    if qr and snapshot["pairing"]["code"]:
+        print(f"Or type into the phone: {snapshot['pairing']['code']}, until {snapshot['pairing']['code_expires_at']}")
     say(f"{snapshot['status']}: {snapshot['message']['en']}")
 
 

@@ -35,6 +35,7 @@ class Commands:
             "unsubscribe": self._unsubscribe,
             "start": self._start,
             "refresh": self._refresh,
+            "pairing_code": self._pairing_code,
             "disconnect_wa": self._disconnect,
         }
 
@@ -110,6 +111,15 @@ class Commands:
         del sid
         return await self._desk.sessions.refresh(await _actable(visitor, payload), caller=visitor.caller)
 
+    async def _pairing_code(self, sid: str, visitor: Visitor, payload: Payload) -> Answer:
+        """Answers once the code is there: why there is none, nothing else would tell."""
+        del sid
+        klien_id = await _actable(visitor, payload, "phone")
+        phone = payload.get("phone")
+        if not isinstance(phone, str):
+            raise InvalidInput(fields={"phone": "phone must be a text."})
+        return await self._desk.sessions.pairing_code(klien_id, phone, caller=visitor.caller)
+
     async def _disconnect(self, sid: str, visitor: Visitor, payload: Payload) -> Answer:
         del sid
         return await self._desk.sessions.disconnect(await _actable(visitor, payload), caller=visitor.caller)
@@ -153,9 +163,9 @@ def _visible(visitor: Visitor, payload: Payload) -> int:
     return klien_id
 
 
-async def _actable(visitor: Visitor, payload: Payload) -> int:
+async def _actable(visitor: Visitor, payload: Payload, *more: str) -> int:
     """Asks anew whether the credential is good: once it has ended, nothing is done with it, not even for 2 s."""
-    _only(payload, "klien_id")
+    _only(payload, "klien_id", *more)
     klien_id = _visible(visitor, payload)
     if not visitor.principal.may(Scope.SESSION):
         raise MissingScope

@@ -34,6 +34,8 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "starting": HTTPStatus.SERVICE_UNAVAILABLE,
     "database_unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "qr_request_timeout": HTTPStatus.GATEWAY_TIMEOUT,
+    "pairing_code_timeout": HTTPStatus.GATEWAY_TIMEOUT,
+    "pairing_code_refused": HTTPStatus.BAD_GATEWAY,
 }
 """By the error's code; a code that isn't here is a fault of ours."""
 

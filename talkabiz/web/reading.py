@@ -88,6 +88,12 @@ class StartOptions(Body):
     session_id: str | None = None
 
 
+class PairingCodeWish(Body):
+    """`phone`: in any spelling, such as 0812… or +62 812-…"""
+
+    phone: Annotated[str, Field(examples=["081234567890"])]
+
+
 def chosen_klien(in_body: int | None = None) -> int:
     """The klien that a request on the older paths is about: from the body, the query, or the key itself.
 

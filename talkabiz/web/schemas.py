@@ -161,6 +161,13 @@ class StoredSnapshot(SessionState):
     qr: None
 
 
+class PairingCode(Answer):
+    """A code to type into the phone: Linked devices, Link with phone number instead."""
+
+    code: Annotated[str, Field(pattern="^[1-9A-Z]{4}-[1-9A-Z]{4}$", examples=["ABCD-EFGH"])]
+    expires_at: Timestamp
+
+
 # --- kliens and what happened to them ---------------------------------------------------------------------------------
 
 

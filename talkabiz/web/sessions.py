@@ -8,11 +8,12 @@ from quart_schema import validate_request
 from talkabiz.domain.access import Scope
 from talkabiz.domain.errors import NoQr
 from talkabiz.domain.ids import parse_path_id, parse_session_id
+from talkabiz.domain.states import Status
 from talkabiz.web import schemas
 from talkabiz.web.auth import allow, caller, desk, remember_principal
 from talkabiz.web.documented import documented
-from talkabiz.web.reading import Body, StartOptions, check_query, query_count
-from talkabiz.web.shapes import Json, started_status, with_image
+from talkabiz.web.reading import Body, PairingCodeWish, StartOptions, check_query, query_count
+from talkabiz.web.shapes import Json, as_pairing_code, started_status, with_image
 
 PAGE = 100
 LARGEST_PAGE = 500
@@ -85,6 +86,32 @@ async def get_qr(klien_id: str) -> Response:
     answer: Response = Response(bodies[form], mimetype=form) if form in bodies else jsonify(snapshot["qr"])
     answer.headers["Vary"] = "Accept"
     return answer
+
+
+@blueprint.post("/session/pairing-code")
+@documented(
+    "Sessions",
+    {200: schemas.PairingCode, 202: schemas.Snapshot},
+    refusals={
+        *("illegal_state", "rate_limited", "pairing_code_timeout", "pairing_code_refused"),
+        *("too_many_starts", "unreachable", "qr_request_timeout"),
+    },
+    scopes=MOVES,
+    example={"phone": "081234567890"},
+)
+@validate_request(PairingCodeWish)
+async def post_pairing_code(klien_id: str, data: PairingCodeWish) -> tuple[Json, int]:
+    """Link by a code that is typed into the phone.
+
+    Starts linking if nothing runs, and waits for the code as for a QR, which can be scanned all the same. Asked again
+    for the same number, it is the same code. 202 if its turn to start hasn't come; the code is then in the snapshot as
+    soon as there is one.
+    """
+    allowed = allow(parse_path_id(klien_id), Scope.SESSION)
+    snapshot = await desk().sessions.pairing_code(allowed, data.phone, caller=caller())
+    if snapshot["status"] == Status.QR_REQUESTED:
+        return await with_image(snapshot), 202
+    return as_pairing_code(snapshot), 200
 
 
 @blueprint.post("/session/stop")

@@ -58,6 +58,11 @@ def as_status(snapshot: Json) -> Json:
     }
 
 
+def as_pairing_code(snapshot: Json) -> Json:
+    """`POST …/session/pairing-code`."""
+    return {"code": snapshot["pairing"]["code"], "expires_at": snapshot["pairing"]["code_expires_at"]}
+
+
 def as_link_token(link: LinkToken, base_url: str) -> Json:
     return {"url": f"{base_url}/link/{link.token}", "token": link.token, "expires_at": iso(link.expires_at)}
 

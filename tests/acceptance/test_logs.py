@@ -20,6 +20,7 @@ from tests.acceptance.scanner import Scanner
 from tests.running import Phones, Process, Server, Watch, finish, klien_key, talkabiz, until
 
 NUMBER = "628111000077"
+OTHER_NUMBER = "628111000078"
 PUSH_NAME = "Bu \x1b[31mSari\n2026-11-24T00:00:00.000000Z [info     ] forged \u202e<script>alert(1)</script>"
 CHOSEN_KEY = "chosen-by-the-operator-like-no-other"
 FIRST = ["timestamp", "level", "event", "logger"]
@@ -128,6 +129,11 @@ class Story:
         async with server.watch(klien_id, self._admin_key or "") as watch, server.watch(klien_id, key):
             shown = [await server.connect(klien_id)]
             scanner.learn_pictures(shown[0] | {"qr": {"image": shown[0]["qr_code"]}})
+            path = f"/api/v1/kliens/{klien_id}/session/pairing-code"
+            code = (await server.call("POST", path, {"phone": NUMBER}))["code"]
+            scanner.learn("pairing code", code)
+            scanner.learn("pairing code as it is typed", code.replace("-", ""))
+            await phones.enter_code(OTHER_NUMBER, code, expect=HTTPStatus.NOT_FOUND)
             for _ in range(2):
                 await server.call("POST", f"/api/v1/kliens/{klien_id}/session/stop")
                 watch.forget()

@@ -40,7 +40,7 @@ async def test_start_refresh_and_disconnect_answer_snapshots(house: House, conne
     assert (ended["status"], ended["reason"]) == ("disconnected", "by_user")
 
 
-@pytest.mark.parametrize("command", ["subscribe", "unsubscribe", "start", "refresh", "disconnect_wa"])
+@pytest.mark.parametrize("command", ["subscribe", "unsubscribe", "start", "refresh", "pairing_code", "disconnect_wa"])
 async def test_a_klien_id_is_a_whole_number(house: House, connect: Open, klien_id: int, command: str) -> None:
     socket = await connect()
     for wrong in (str(klien_id), True, 1.5, None, -1, 0, [klien_id], {"id": 1}, 2**64):

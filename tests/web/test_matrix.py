@@ -39,6 +39,7 @@ REQUESTS: dict[Path_, Json | None] = {
     ("GET", "/api/v1/kliens/{klien_id}/session"): None,
     ("DELETE", "/api/v1/kliens/{klien_id}/session"): None,
     ("GET", "/api/v1/kliens/{klien_id}/session/qr"): None,
+    ("POST", "/api/v1/kliens/{klien_id}/session/pairing-code"): {"phone": "081234567890"},
     ("POST", "/api/v1/kliens/{klien_id}/session/restart"): {},
     ("POST", "/api/v1/kliens/{klien_id}/session/stop"): {},
     ("GET", "/api/v1/kliens/{klien_id}/events"): None,
@@ -276,6 +277,7 @@ async def test_each_request_of_the_matrix_is_right_but_for_its_credential(tmp_pa
 async def _ready(home: Path) -> AsyncIterator[tuple[House, int, int]]:
     """With a code on show, and a key that can be revoked."""
     async with open_house(home) as house, house.app.test_app():
+        house.whatsapp.gives_codes = True
         klien_id = await house.add_klien(NAME)
         await house.show_qr(klien_id)
         yield house, klien_id, (await house.desk.access.make_key(Kind.ADMIN)).row.id
