@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from dataclasses import dataclass, field
 
 from talkabiz.domain import inputs as i
 from talkabiz.whatsapp.run import Kind, Run
+
+PAUSE_SECONDS = 2.0
+"""By so much the library's pause grows with each try to connect that fails (whatsmeow, autoReconnect)."""
 
 
 @dataclass(eq=False, slots=True)
@@ -37,5 +41,20 @@ class Attempt:
     """Polls in a row that found it otherwise."""
     recovered: bool = False
     """It answers again. Whether the centre had given it up by then, by its own clock, isn't known here."""
+    noticed_at: float | None = None
+    """When the library last gave a sign of its trying; None before it was up for the first time."""
+    lines: int = 0
+    """Of the library's log since it was last up: each try that fails leaves one or two."""
     decided: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while it is up, and for good when it never will be again."""
+
+    def notice(self, lines: int = 0) -> None:
+        """The library gave a sign, and wrote so many lines to its log."""
+        if self.noticed_at is not None:
+            self.noticed_at, self.lines = time.monotonic(), self.lines + lines
+
+    def quiet_seconds(self) -> float:
+        """For how long it has been silent beyond the pause that it makes after so many failures."""
+        if self.noticed_at is None:
+            return 0.0
+        return time.monotonic() - self.noticed_at - self.lines * PAUSE_SECONDS

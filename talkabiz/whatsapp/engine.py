@@ -167,6 +167,7 @@ class Engine:
     def _take(self, attempt: Attempt, kind: Kind, number: int, data: bytes) -> None:
         if kind is Kind.LOG:
             said = from_whatsapp.log_line(data)
+            attempt.notice(1)
             log.warning("whatsapp library", klien_id=attempt.klien_id, said=said)
             self.tell(attempt, from_whatsapp.fact_of_log(attempt.name, said))
         elif kind is Kind.ENTERED:
@@ -228,9 +229,11 @@ class Engine:
         """Whether the link is up now."""
         if isinstance(fact, i.Connected):
             attempt.told, attempt.doubts = True, 0
+            attempt.noticed_at, attempt.lines = time.monotonic(), 0
             attempt.decided.set()
         elif isinstance(fact, i.LinkLost | i.StreamErrored):
             attempt.told, attempt.doubts = False, 0
+            attempt.notice()
             attempt.decided.clear()
         elif isinstance(fact, i.KeepaliveRestored):
             attempt.recovered = True

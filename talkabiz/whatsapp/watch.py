@@ -20,6 +20,9 @@ WATCH_SECONDS = 15.0
 ANSWER_SECONDS = 5.0
 SURE_AFTER = 2
 """Rounds in a row in which the library says otherwise than we told; one may be a change whose event is on its way."""
+QUIET_SECONDS = 30.0
+"""A run whose link is lost and that neither dials nor has anything to say for longer isn't trying any more."""
+GIVEN_UP = "the library stopped dialling"
 MOST_UNANSWERED = 2
 """The library answers only after a dial that is under way: such questions may take so many threads of the pool."""
 
@@ -60,6 +63,8 @@ class Watch:
             if is_up and attempt.told and attempt.recovered:
                 attempt.recovered = False
                 self._engine.tell(attempt, i.Connected(attempt.name))
+            if is_up is False and self._has_given_up(attempt):
+                return i.EngineFailed(attempt.name, GIVEN_UP)
             if is_up is None or is_up == attempt.told:
                 return None
             return i.Connected(attempt.name) if is_up else i.LinkLost(attempt.name)
@@ -69,6 +74,14 @@ class Watch:
             has_device = await self._pool.call(lambda: self._devices.has_device(store), seconds=ANSWER_SECONDS)
             return i.LoggedOut(attempt.name, i.LogoutCause.LOGGED_OUT) if has_device is False else None
         return None
+
+    def _has_given_up(self, attempt: Attempt) -> bool:
+        """A link that is lost in the instant in which its handshake ends, the library never dials again: nothing tells
+        it of the loss, and its keepalive has ended with the connection (whatsmeow: Finish sets OnDisconnect too late).
+        While it dials, it doesn't answer; between two tries it is silent for no longer than its pause.
+        """
+        answers = attempt not in self._unanswered
+        return answers and attempt.told is False and attempt.quiet_seconds() > QUIET_SECONDS
 
     async def _is_up(self, attempt: Attempt) -> bool | None:
         """None: not known now. No answer in time is an answer: it dials, so the link isn't up."""

@@ -32,8 +32,8 @@ WEATHER_SECONDS = float(os.environ.get("WEATHER_SECONDS") or 180)
 SEED = int(os.environ.get("SEED") or random.randrange(10**6))
 KLIENS = 100
 SAMPLE_SECONDS = 1.0
-RECOVERY_SECONDS = 240.0
-"""A link that is lost again in the very instant of its handshake the library believes in for three minutes."""
+RECOVERY_SECONDS = 120.0
+"""A link that is lost again in the instant in which its handshake ends is given up by the library; we notice after 45 s."""
 
 
 @pytest.fixture

@@ -121,3 +121,33 @@ async def test_questions_that_hang_leave_threads_for_others(
         proxy.let_go()
         await ear.wait(devices[0], i.Connected, after=known)
         await until(lambda: edge.overdue == 0)
+
+
+async def test_a_run_that_has_given_up_its_lost_link_is_told_as_a_failure(
+    open_edge: Open, sandbox: Sandbox, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a loss in the instant in which the handshake ends: not connected, not dialling, and silent."""
+    monkeypatch.setattr(watch, "QUIET_SECONDS", 0.5)
+    edge = open_edge(watch_seconds=ROUND_SECONDS)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
+    run = run_of(edge, device)
+
+    await edge._pool.call(lambda: run.call(edge._engine._binding.neonize.gocode.Disconnect), seconds=5)
+
+    failure = await ear.wait(device, i.EngineFailed)
+    assert failure == i.EngineFailed(device, watch.GIVEN_UP)
+    assert ear.kinds(device)[-2:] == [i.LinkLost, i.EngineFailed]
+
+
+async def test_a_run_that_goes_on_trying_is_left_to_it(
+    open_edge: Open, sandbox: Sandbox, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "QUIET_SECONDS", 1.5)
+    edge = open_edge(watch_seconds=ROUND_SECONDS)
+    device = await link(edge, sandbox, ear, KLIEN, NUMBER)
+    known = len(ear.of(device))
+
+    sandbox.inject("drop", NUMBER, seconds=6)  # three tries, the last pause of 4 s
+
+    await ear.wait(device, i.Connected, after=known)
+    assert i.EngineFailed not in ear.kinds(device)
