@@ -33,7 +33,7 @@ SEED = int(os.environ.get("SEED") or random.randrange(10**6))
 KLIENS = 100
 SAMPLE_SECONDS = 1.0
 RECOVERY_SECONDS = 120.0
-"""A link that is lost again in the instant in which its handshake ends is given up by the library; we notice after 45 s."""
+"""A link that is lost in the instant in which its handshake ends the library gives up; that is noticed after 45 s."""
 
 
 @pytest.fixture
