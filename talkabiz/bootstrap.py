@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from talkabiz.assets import static_dir, templates_dir
 from talkabiz.config import Settings, read_or_exit
 from talkabiz.domain.limits import Limits
 from talkabiz.forwarded import Forwarded
-from talkabiz.loopback import Reach, open_reach, panel, run_sandbox
+from talkabiz.loopback import Reach, open_reach, panels, run_sandbox
 from talkabiz.parent import Parent, Told
 from talkabiz.process import SystemClock, listen, reporting, stop_signal
 from talkabiz.services.allowances import Quotas
@@ -82,7 +82,7 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce, parent
             rooms=rooms,
             open_house=lambda: nullcontext(desk),  # opened here, so that a start that fails ends with a sentence
             parent=parent,
-            panel=panel(reach, desk.sessions),
+            panels=panels(reach, desk, settings.language),
         )
         await serve_asgi(app, config, shutdown_trigger=stop_signal().wait)
     return 0
@@ -114,7 +114,7 @@ def _assemble(
     rooms: Rooms,
     open_house: Callable[[], AbstractAsyncContextManager[Desk]],
     parent: Parent,
-    panel: Any = None,
+    panels: Sequence[Any] = (),
 ) -> ASGIFramework:
     from talkabiz.realtime.server import create_server
     from talkabiz.web.app import create_app as create_web
@@ -135,9 +135,9 @@ def _assemble(
         language=settings.language,
         static_dir=static_dir(),
         templates_dir=templates_dir(),
-        sandbox=panel is not None,
+        sandbox=bool(panels),
     )
-    if panel:
+    for panel in panels:
         web.register_blueprint(panel)
     return Forwarded(realtime.wrap(web), settings.trusted_proxies)
 

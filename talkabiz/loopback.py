@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any
 from talkabiz.domain.errors import Sentence, TalkabizError
 from talkabiz.parent import Parent
 from talkabiz.process import listen, stop_at_end_of_input, stop_signal
-from talkabiz.services.sessions import Sessions
+from talkabiz.services.desk import Desk
 
 if TYPE_CHECKING:
     from talkabiz.sandbox.world import Sandbox
     from talkabiz.whatsapp.binding import Binding
-
 
 _LOCK = ".lock"
 
@@ -57,13 +56,20 @@ async def open_reach(
         yield Reach(loaded, world.proxy_url, world)
 
 
-def panel(reach: Reach, sessions: Sessions) -> Any:
-    """The control paths of the sandbox; without one, none of it is imported and no path exists."""
+def panels(reach: Reach, desk: Desk, language: str) -> list[Any]:
+    """The page and the control paths of the sandbox; without one, none of it is imported and no path exists."""
     if reach.sandbox is None:
-        return None
+        return []
+    from talkabiz.sandbox.page import page_blueprint
     from talkabiz.sandbox.panel import blueprint
+    from talkabiz.sandbox.screens import Screen
 
-    return blueprint(reach.sandbox, klien_of=sessions.klien_of_device)
+    async def screens() -> list[Screen]:
+        shown = desk.sessions.codes_on_show()
+        return [Screen(klien_id, (await desk.kliens.get(klien_id)).nama, qr) for klien_id, qr in shown.items()]
+
+    control = blueprint(reach.sandbox, klien_of=desk.sessions.klien_of_device, screens=screens)
+    return [control, page_blueprint(language, in_product=True)]
 
 
 async def run_sandbox(

@@ -1,4 +1,4 @@
-"""The control API as an application of its own, for `talkabiz sandbox`."""
+"""The control API and its page as an application of its own, for `talkabiz sandbox`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from hypercorn.config import Config
 from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 
+from talkabiz.assets import static_dir, templates_dir
 from talkabiz.sandbox.errors import SandboxError
+from talkabiz.sandbox.page import page_blueprint
 from talkabiz.sandbox.panel import blueprint, problem
 from talkabiz.sandbox.world import Sandbox
 
@@ -24,9 +26,13 @@ _SENTENCES = {
 }
 
 
-def create_control_app(sandbox: Sandbox) -> Quart:
-    app = Quart(__name__, static_folder=None)
+def create_control_app(sandbox: Sandbox, language: str = "id") -> Quart:
+    app = Quart("talkabiz", static_folder=str(static_dir()), template_folder=str(templates_dir()))
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.json.sort_keys = False  # type: ignore[attr-defined] # of Quart's usual provider
     app.register_blueprint(blueprint(sandbox))
+    app.register_blueprint(page_blueprint(language, in_product=False))
+    app.after_request(_trust_nothing)
     app.register_error_handler(HTTPException, _http_problem)
     return app
 
@@ -45,6 +51,12 @@ async def serve(
     config.graceful_timeout = CLOSING_SECONDS
     started(f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}")
     await serve_http(create_control_app(sandbox), config, shutdown_trigger=stopping.wait)
+
+
+async def _trust_nothing(answer: Response) -> Response:
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    return answer
 
 
 def _http_problem(error: HTTPException) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from google.protobuf.message import DecodeError
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
@@ -42,6 +43,10 @@ class Conversations:
         self.sessions = exchange.post.sessions
         self.prepare: Callable[[Session, Node], Awaitable[None]] = _at_once
         """Awaited before what a client said is heard; it says nothing more meanwhile."""
+        self.overheard: Callable[[Link, Node, bool], None] = lambda _link, _node, _out: None
+        """Told each node that passes, and whether it goes out."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called after a device has logged in or left."""
         self._exchange = exchange
         self._accounts = accounts
         self._attempts = attempts
@@ -50,6 +55,7 @@ class Conversations:
     async def hold(self, link: Link) -> None:
         """Returns, or raises WireError or ConnectionError, when the link has ended."""
         self.links.add(link)
+        link.overheard = partial(self.overheard, link)
         try:
             if link.payload.HasField("devicePairingData"):
                 await self._pair(link)
@@ -57,6 +63,7 @@ class Conversations:
                 await self._log_in(link)
         finally:
             self.links.discard(link)
+            self.changed()
 
     async def hold_spared(self, link: Link) -> None:
         """The same for a link that no fault is to touch."""
@@ -141,6 +148,7 @@ class Conversations:
         if earlier and not earlier.parted:
             earlier.part(REPLACED)
         self._exchange.enter(session)
+        self.changed()
         if not session.device.hidden and self._faults.strike("replaced", session.account.number):
             session.part(REPLACED)
 

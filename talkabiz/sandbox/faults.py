@@ -77,6 +77,8 @@ class Faults:
         self._set: list[Fault] = []
         self.ended: Callable[[], None] = lambda: None
         """Called when faults were cleared. What ends by count or time, its user notices."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called when a fault was set, has struck, or was cleared; not when its time is over."""
 
     def add(
         self, name: str, number: str | None = None, count: int | None = None, seconds: float | None = None
@@ -88,6 +90,7 @@ class Faults:
         fault = Fault(next(self._ids), name, number, count, seconds, until)
         if kind.lasts or count is not None or until is not None:
             self._set.append(fault)
+        self.changed()
         return fault
 
     def all(self) -> list[Fault]:
@@ -98,6 +101,7 @@ class Faults:
     def clear(self) -> None:
         self._set.clear()
         self.ended()
+        self.changed()
 
     def strike(self, name: str, number: str | None = None) -> Fault | None:
         """The fault of that name that is due, if one is; it has then struck once more.
@@ -125,6 +129,7 @@ class Faults:
             fault.count -= 1
             if fault.count == 0:
                 self._set.remove(fault)
+        self.changed()
 
 
 def _kind(name: str) -> Kind:

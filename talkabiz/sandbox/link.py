@@ -31,6 +31,8 @@ class Link:
         """Asked before each node that goes out; True loses it (the fault `silence`)."""
         self.spared = False
         """No fault cuts it: it is the phone's own."""
+        self.overheard: Callable[[Node, bool], None] = _by_nobody
+        """Told each node as it passes, and whether it goes out; not those that are swallowed."""
         self._socket = socket
         self._codec = codec
         self._reader = FrameReader()
@@ -58,6 +60,7 @@ class Link:
             raise NoiseError("a node before the handshake")
         node = self._codec.decode(self._inward.decrypt(cipher))
         _log.debug("in %s", node)
+        self.overheard(node, False)  # noqa: FBT003 - `out`
         return node
 
     def send(self, node: Node) -> None:
@@ -66,6 +69,7 @@ class Link:
         if self.swallows():
             return
         _log.debug("out %s", node)
+        self.overheard(node, True)  # noqa: FBT003 - `out`
         self._socket.send(frame(self._outward.encrypt(self._codec.encode(node))))
 
     def part(self, last: Node) -> None:
@@ -86,3 +90,7 @@ class Link:
         while not self._frames:
             self._frames.extend(self._reader.feed(await self._socket.receive()))
         return self._frames.popleft()
+
+
+def _by_nobody(_node: Node, _out: bool) -> None:  # noqa: FBT001 - a callback
+    """Nobody looks."""

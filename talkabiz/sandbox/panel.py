@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from quart import Blueprint, Response, jsonify, request
+from werkzeug.datastructures import FileStorage
 
+from talkabiz.sandbox import chat_panel, live_panel
 from talkabiz.sandbox.accounts import Device
 from talkabiz.sandbox.bodies import json_body
-from talkabiz.sandbox.chat_panel import add_routes
 from talkabiz.sandbox.errors import SandboxError
 from talkabiz.sandbox.faults import Fault
+from talkabiz.sandbox.guard import check_caller
+from talkabiz.sandbox.screens import Screens, look_at, no_screens, read_picture
 from talkabiz.sandbox.views import (
     Fields,
     KlienOf,
     device_view,
     fault_view,
+    invalid,
     phone_view,
     problem_view,
 )
@@ -26,20 +29,19 @@ PREFIX = "/sandbox/api"
 
 _NONE = type(None)
 _PHONE: Fields = {"number": (str,), "name": (str, _NONE), "chats": (bool, _NONE)}
-_SCAN: Fields = {"qr": (str,)}
+_SCAN: Fields = {"qr": (str, _NONE), "klien_id": (int, _NONE)}
 _CODE: Fields = {"code": (str,)}
 _FAULT: Fields = {"fault": (str,), "number": (str, _NONE), "count": (int, _NONE), "seconds": (int, float, _NONE)}
-_BY_PROXIES = {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"}
-"""Headers that a proxy adds, beside those that begin with `X-Forwarded-`."""
-_OWN_PAGE = {"same-origin", "none"}
-"""What a browser says of a request by a page of this address, or by the person at the address bar."""
 
 
-def blueprint(sandbox: Sandbox, klien_of: KlienOf | None = None) -> Blueprint:
-    """`klien_of` names the klien behind a device, where the product runs in the same process."""
-    panel = _Panel(sandbox, klien_of or _nobody)
+def blueprint(sandbox: Sandbox, klien_of: KlienOf | None = None, screens: Screens | None = None) -> Blueprint:
+    """Where the product runs in the same process, `klien_of` names the klien behind a device, and `screens` says what
+    its kliens show.
+    """
+    klien_of, screens = klien_of or _nobody, screens or no_screens
+    panel = _Panel(sandbox, klien_of, screens)
     routes = Blueprint("sandbox", __name__, url_prefix=PREFIX)
-    routes.before_request(_check_caller)
+    routes.before_request(check_caller)
     routes.register_error_handler(SandboxError, problem)
     for method, path, view in (
         ("GET", "/phones", panel.list_phones),
@@ -53,13 +55,15 @@ def blueprint(sandbox: Sandbox, klien_of: KlienOf | None = None) -> Blueprint:
         ("DELETE", "/faults", panel.clear_faults),
     ):
         routes.add_url_rule(path, view.__name__, view, methods=[method])
-    add_routes(routes, sandbox.chats, sandbox.chat_views)
+    chat_panel.add_routes(routes, sandbox.chats, sandbox.chat_views)
+    live_panel.add_routes(routes, sandbox, klien_of, screens)
     return routes
 
 
 class _Panel:
-    def __init__(self, sandbox: Sandbox, klien_of: KlienOf) -> None:
+    def __init__(self, sandbox: Sandbox, klien_of: KlienOf, screens: Screens) -> None:
         self._sandbox = sandbox
+        self._screens = screens
         self._klien_of = klien_of
 
     async def list_phones(self) -> Response:
@@ -74,14 +78,20 @@ class _Panel:
         return jsonify(phone_view(phone, set(self._sandbox.online()), self._klien_of)), 201 if new else 200
 
     async def scan(self, number: str) -> Response:
+        self._sandbox.phones.get(number)
+        return self._linked(number, await self._sandbox.phones.scan(number, await self._seen_code()))
+
+    async def _seen_code(self) -> str:
+        """Of a text, a picture, or a klien's screen."""
         if request.mimetype == "multipart/form-data":
-            raise SandboxError(
-                "unsupported_image",
-                "Sandbox ini belum bisa membaca QR dari gambar; kirim teksnya sebagai qr.",
-                "This sandbox can't read a QR code from an image yet; send its text as qr.",
-            )
+            picture = (await request.files).get("image")
+            if not isinstance(picture, FileStorage):
+                raise invalid("image", "diperlukan", "is needed")
+            return await read_picture(picture.read())
         body = await json_body(_SCAN)
-        return self._linked(number, await self._sandbox.phones.scan(number, body["qr"]))
+        if (body["qr"] is None) == (body["klien_id"] is None):
+            raise invalid("qr", "atau klien_id diperlukan, satu saja", "or klien_id is needed, one of them")
+        return str(body["qr"]) if body["qr"] is not None else await look_at(self._screens, body["klien_id"])
 
     async def enter_code(self, number: str) -> Response:
         body = await json_body(_CODE)
@@ -122,46 +132,6 @@ def problem(error: SandboxError) -> Response:
     response.status_code = error.status
     response.content_type = "application/problem+json"
     return response
-
-
-async def _check_caller() -> None:
-    """There is no credential, so only this machine may call: a peer on loopback that also names the host so, by itself.
-
-    A proxy in front of us says whom it forwards; that it is trusted elsewhere changes nothing. A page of another site
-    that a browser on this machine was led to has another name, or another origin.
-    """
-    if not _is_loopback(request.remote_addr or "") or not _is_loopback(_host_name(request.host)):
-        raise _forbidden("lewat 127.0.0.1", "by 127.0.0.1")
-    if any(name in _BY_PROXIES or name.startswith("x-forwarded-") for name in map(str.lower, request.headers.keys())):
-        raise _forbidden("tidak lewat proxy", "not through a proxy")
-    origin = request.headers.get("Origin")
-    is_own = origin in {None, f"{request.scheme}://{request.host}"}
-    if not is_own or request.headers.get("Sec-Fetch-Site", "none") not in _OWN_PAGE:
-        raise _forbidden("bukan untuk halaman situs lain", "not for pages of other sites")
-
-
-def _forbidden(id_: str, en: str) -> SandboxError:
-    return SandboxError(
-        "forbidden",
-        f"Kendali sandbox hanya bisa dipakai dari mesin ini sendiri, {id_}.",
-        f"The sandbox's control is for this machine alone, {en}.",
-        403,
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _host_name(host: str) -> str:
-    """The name in `name`, `name:port`, `[address]` or `[address]:port`."""
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
-    return name.strip("[]")
 
 
 def _nobody(_jid: str) -> None:

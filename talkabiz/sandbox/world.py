@@ -9,6 +9,7 @@ from pathlib import Path
 
 from talkabiz.sandbox import memory
 from talkabiz.sandbox.accounts import Accounts
+from talkabiz.sandbox.bell import Bell
 from talkabiz.sandbox.certificates import Certificates
 from talkabiz.sandbox.chat_views import ChatViews
 from talkabiz.sandbox.chats import Chats
@@ -19,6 +20,7 @@ from talkabiz.sandbox.exchange import Exchange
 from talkabiz.sandbox.faults import KINDS, Fault, Faults
 from talkabiz.sandbox.handsets import Handsets
 from talkabiz.sandbox.media import Shelf
+from talkabiz.sandbox.node_log import NodeLog
 from talkabiz.sandbox.nodes import Jid
 from talkabiz.sandbox.noise import Authority
 from talkabiz.sandbox.pairing import Attempts
@@ -47,6 +49,9 @@ class Sandbox:
         self.ca_file = certificates.ca_file
         self.root_key = authority.root_key.hex()
         self.faults = Faults()
+        self.bell = Bell()
+        """Rings whenever phones, devices, chats or faults have changed, and wakes for each node."""
+        self.nodes = NodeLog(self.bell)
         self._state_file = state_file
         self._accounts = Accounts(self._remember)
         self._behind: asyncio.TimerHandle | None = None
@@ -60,6 +65,8 @@ class Sandbox:
         self._conversations = Conversations(self._accounts, attempts, self.faults, self._exchange)
         self._handsets = Handsets(self._accounts, self.phones)
         self._conversations.prepare = self._handsets.prepare
+        self._conversations.overheard = self.nodes.note
+        self.faults.changed = self._handsets.changed = self._conversations.changed = self.bell.ring
         self.chats, self.chat_views = Chats(self._handsets), ChatViews(self._handsets)
         tls, codec = certificates.tls_context(), Codec(tokens)
         self._server = Server(tls, authority, codec, self._conversations.hold, self._refusal, shelf=shelf)
@@ -162,6 +169,7 @@ class Sandbox:
             self._exchange.groups.restore(group)
 
     def _remember(self) -> None:
+        self.bell.ring()
         if self._behind:
             self._behind.cancel()
             self._behind = None

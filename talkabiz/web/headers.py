@@ -52,7 +52,8 @@ async def _finish(answer: Response) -> Response:
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["X-Frame-Options"] = "DENY"
-    headers["Content-Security-Policy"] = _page_policy(g.nonce) if "nonce" in g else NOTHING
+    # The sandbox's page brings its own.
+    headers.setdefault("Content-Security-Policy", _page_policy(g.nonce) if "nonce" in g else NOTHING)
     if site().is_https:
         headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR_SECONDS}"
     # Files are asked for each time, and mostly answered by 304: after an upgrade, half-old pages would break.

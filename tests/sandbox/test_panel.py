@@ -144,12 +144,6 @@ async def test_a_scan_of_what_is_no_code_says_so(api: Api, sandbox: Sandbox, new
     assert await api.call("POST", scan, {"qr": qr}) == (410, "qr_expired")
 
 
-async def test_an_image_is_refused_with_a_sentence(api: Api, sandbox: Sandbox) -> None:
-    sandbox.phones.add(NUMBER)
-    form = "multipart/form-data; boundary=x"
-    assert await api.call("POST", f"/phones/{NUMBER}/scan", b"--x--", Content_Type=form) == (422, "unsupported_image")
-
-
 @pytest.mark.parametrize(("number", "device"), [(NUMBER, 1), ("628999999999", 1)])
 async def test_what_is_not_there_cannot_be_removed(api: Api, sandbox: Sandbox, number: str, device: int) -> None:
     sandbox.phones.add(NUMBER)
