@@ -19,7 +19,7 @@ class Decoder:
         self._data = data
         self._at = 0
         self._tokens = tokens
-        self._nodes = 0
+        self._values = 0
         self._depth = 0
 
     @property
@@ -27,9 +27,6 @@ class Decoder:
         return len(self._data) - self._at
 
     def node(self) -> Node:
-        self._nodes += 1
-        if self._nodes > wire.MAX_NODES:
-            raise NodeError("too many nodes")
         count = self._list_size(self._byte())
         if count == 0:
             raise NodeError("a node without a tag")
@@ -45,6 +42,9 @@ class Decoder:
         return Node(tag, attrs, None if count % 2 else self._value(as_text=False))
 
     def _value(self, *, as_text: bool) -> Content:
+        self._values += 1
+        if self._values > wire.MAX_VALUES:
+            raise NodeError("too many values")
         kind = self._byte()
         if 1 <= kind < SINGLE_COUNT:
             return self._tokens.single[kind]

@@ -39,8 +39,8 @@ class Presence:
 
     def chat_state(self, session: Session, node: Node) -> None:
         """To the other side, or to all other members of a group."""
-        to = node.jid("to")
-        if to is None:
+        to, state = node.jid("to"), _state(node)
+        if to is None or state is None:
             return
         if to.server == GROUP_SERVER:
             members = self._groups.members(to, session.account) or []
@@ -55,7 +55,7 @@ class Presence:
             attrs = {"from": session.account.lid, "sender_pn": session.account.jid}
         for member in members:
             if member is not session.account:
-                self._post.tell(member, Node("chatstate", attrs, node.content))
+                self._post.tell(member, Node("chatstate", attrs, (state,)))
 
     def leave(self, session: Session) -> None:
         """Its link has ended."""
@@ -94,3 +94,13 @@ class Presence:
     def _number(self, jid: Jid) -> str:
         owner = self._accounts.owner(jid)
         return owner.number if owner else ""
+
+
+def _state(node: Node) -> Node | None:
+    """As the protocol has it. Another one, made up by a client, would end the library's run at the other end, which has
+    no word for it.
+    """
+    said = node.child("composing") or node.child("paused")
+    if said is None:
+        return None
+    return Node(said.tag, {"media": "audio"} if said.text("media") == "audio" else {})

@@ -11,7 +11,10 @@ _TO_ONE_DEVICE = frozenset({"retry", "sender", "peer_msg", "hist_sync"})
 """The one that sent the message; all others are for every device of its account."""
 _TO_OWN_DEVICES = frozenset({"read", "read-self", "played", "played-self"})
 """Are told to the reader's other devices too; with `-self`, to nobody else."""
-_FOR_THE_SERVER = frozenset({"server-error", "enc_rekey_retry"})
+_PASSED_ON = _TO_ONE_DEVICE | _TO_OWN_DEVICES | {"", "inactive"}
+"""What else there is, is for the server alone. A type that a client made up would end the library's run at the other
+end, which has no word for it.
+"""
 
 
 class Receipts:
@@ -24,7 +27,7 @@ class Receipts:
         _acknowledge(session, node)
         self._post.settle(session.device, "message", node)
         type_, chat = node.text("type"), node.jid("to")
-        if chat is None or type_ in _FOR_THE_SERVER:
+        if chat is None or type_ not in _PASSED_ON:
             return
         author = node.jid("participant") if chat.server == GROUP_SERVER else chat
         owner = self._accounts.owner(author) if author else None

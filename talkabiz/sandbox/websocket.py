@@ -72,6 +72,10 @@ class WebSocket:
             self.abort()
 
     async def drain(self) -> None:
+        """Waits until the client has read enough; and in any case lets others have their turn, however much this one
+        has sent at once.
+        """
+        await asyncio.sleep(0)
         await self._writer.drain()
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ COMPRESSED = 2
 
 LONGEST_PACKED = 127
 MAX_BYTES = 8 << 20  # of one payload, unpacked; a prekey upload, the longest the library sends, has 45 KB
-MAX_NODES = 1 << 16
+MAX_VALUES = 1 << 17  # tags, names, attributes and contents in it: a tenth of a second, in which nobody else is served
 MAX_DEPTH = 64
 
 # The domain byte of a device's address; these four servers have one.

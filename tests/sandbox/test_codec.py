@@ -12,6 +12,7 @@ from talkabiz.sandbox.codec import Codec, NodeError
 from talkabiz.sandbox.nodes import SERVER, Attribute, Content, Jid, Node
 from talkabiz.sandbox.tokens import Tokens
 from talkabiz.sandbox.wire_format import MAX_BYTES
+from talkabiz.services.health import resident_bytes
 
 # What the library itself would send: tokens of both books, digits, hex, and text that is none of these.
 WORDS = st.one_of(
@@ -72,6 +73,29 @@ def test_bytes_are_those_of_the_format(codec: Codec, tokens: Tokens, node: Node,
     expected = bytes.fromhex(encoded.replace("{ref}", tokens.codes["ref"].hex()))
     assert codec.encode(node) == expected
     assert codec.decode(expected) == node
+
+
+def test_every_token_of_the_library_comes_back_wherever_it_stands(codec: Codec, tokens: Tokens) -> None:
+    words = [token for book in (tokens.single, *tokens.double) for token in book if token]
+    assert len(words) > 1000
+    for word in words:
+        encoded = codec.encode(Node(word, {word: word}, word))
+        assert len(encoded) <= 3 + 4 * 2, "written out instead of by its number"
+        assert codec.decode(encoded) == Node(word, {word: word}, word)
+
+
+@given(text=st.text("0123456789-.ABCDEF", min_size=1, max_size=140), user=st.text("0123456789", min_size=1))
+@settings(max_examples=300, deadline=None)
+def test_digits_and_hex_come_back_at_every_length_and_border(codec: Codec, text: str, user: str) -> None:
+    node = Node("iq", {"id": text, "to": Jid(user, device=1)}, (Node("item", {"jid": Jid(user, "g.us")}),))
+    assert codec.decode(codec.encode(node)) == node
+
+
+@given(size=st.integers(0, 70_000), count=st.integers(1, 600))
+@settings(max_examples=30, deadline=None)
+def test_big_contents_and_long_lists_come_back(codec: Codec, size: int, count: int) -> None:
+    node = Node("list", {}, (Node("enc", {}, bytes(size)), *(Node("user", {"id": str(n)}) for n in range(count))))
+    assert codec.decode(codec.encode(node)) == node
 
 
 def test_a_text_content_is_a_token_where_the_dictionary_has_it(codec: Codec) -> None:
@@ -139,6 +163,10 @@ def test_malformed_payloads_are_refused(codec: Codec, payload: str) -> None:
         codec.decode(bytes.fromhex(payload))
 
 
+# As many nodes as fit, of as many attributes as can be, each an address of four bytes.
+ATTRIBUTES = b"\x00\xf8\x02\x19\xf9\x00\x3c" + (b"\xf9\xff\xff\x19" + b"\x04\xfa\x03\x03" * 32767) * 60
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -146,6 +174,8 @@ def test_malformed_payloads_are_refused(codec: Codec, payload: str) -> None:
         b"\x00\xf8\x03\x19\x04" + b"\xfa" * 100_000,  # an address whose user is an address ...
         b"\x00\xf8\x02\x19" + b"\xf9\xff\xff" * 5000,  # lists that claim to be long
         b"\x00\xf8\x02\x19\xf9\xff\xff" + (b"\xf8\x02\x19\xf9\xff\xff" + b"\xf8\x01\x19" * 65535) * 2,  # too many nodes
+        ATTRIBUTES,
+        b"\x02" + zlib.compress(ATTRIBUTES[1:]),  # 8 KB on the wire
         b"\x02" + zlib.compress(bytes(MAX_BYTES + 1)),
         b"\x00" + bytes(MAX_BYTES + 1),
     ],
@@ -158,6 +188,10 @@ def test_payloads_made_to_exhaust_are_refused_within_bounds(codec: Codec, payloa
         assert tracemalloc.get_traced_memory()[1] < 64 << 20
     finally:
         tracemalloc.stop()
+    began = time.process_time()
+    with pytest.raises(NodeError):
+        codec.decode(payload)
+    assert time.process_time() - began < 1, "so long nobody else is served"
 
 
 @given(payload=st.binary(max_size=200))
@@ -176,10 +210,11 @@ def test_a_hundred_thousand_damaged_payloads_give_a_node_or_an_error(codec: Code
         ),
         b"\x02" + zlib.compress(codec.encode(Node("success", {"lid": Jid("1", "lid", 2), "t": "17"}))[1:]),
     ]
-    began = time.process_time()
+    before, began = resident_bytes(), time.process_time()
     for round_ in range(100_000):
         assert_decodes_or_refuses(codec, damaged(chance, whole[round_ % len(whole)]))
     assert time.process_time() - began < 60
+    assert resident_bytes() - before < 32 << 20
 
 
 def damaged(chance: random.Random, payload: bytes) -> bytes:
