@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from talkabiz.domain.content import Edit, Reaction, Revoke
@@ -106,7 +106,7 @@ class NodeReader:
             yield event("node", passed.view(), self._log.id_of(passed.n))
 
 
-async def tell(sandbox: Sandbox, state: StateReader | None, nodes: NodeReader | None) -> AsyncIterator[str]:
+async def tell(sandbox: Sandbox, state: StateReader | None, nodes: NodeReader | None) -> AsyncGenerator[str, None]:
     """For ever. `hello` says whether the nodes go on where the reader was; `ready` stands behind the state at first."""
     yield event("hello", {"goes_on": bool(nodes and nodes.goes_on)})
     if state:

@@ -18,7 +18,7 @@ const chosen = () => location.hash.slice(1);
 /** Show all of it; the number of the phone in the hand, or null. */
 export function showPhones({ phones }) {
   known = phones;
-  at("trial").hidden = phones.size > 0;
+  at("trial").hidden = [...phones.values()].some((phone) => phone.devices.length);
   at("phone-none").hidden = phones.size > 0;
   shown = phones.get(chosen()) ?? phones.values().next().value ?? null;
   keep(list, [...phones.values()], (phone) => phone.number, "phone", fillRow);
