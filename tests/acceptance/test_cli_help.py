@@ -18,6 +18,8 @@ from talkabiz.cli import make_app
 from tests.acceptance.commands import succeed
 from tests.running import CHECKOUT, finish, talkabiz
 
+pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
+
 ROOT: Any = typer.main.get_command(make_app())
 AS_A_SCRIPT = "import sys; sys.argv[0] = 'talkabiz'; from talkabiz.__main__ import main; main()"
 

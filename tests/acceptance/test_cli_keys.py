@@ -14,6 +14,8 @@ import pytest
 from tests.acceptance.commands import fail, read_json, succeed
 from tests.running import serving
 
+pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
+
 
 async def test_a_key_is_shown_once_on_a_line_of_its_own_and_listed_without_itself(home: Path) -> None:
     await succeed(home, "klien", "add", "Toko Sinar")

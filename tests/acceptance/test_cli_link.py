@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 import zxingcpp
 from PIL import Image
 
 from tests.acceptance.commands import fail
 from tests.running import API_KEY, Phones, Process, Server, finish, klien_key, serving, talkabiz
 
+pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
 NUMBER = "628111000007"
 
 

@@ -22,6 +22,8 @@ from tests.running import API_KEY, CHECKOUT, finish, loopback, serving, until
 from tests.whatsapp.proxies import hanging_proxy, refusing_proxy
 from tests.whatsapp.test_magic import HIDE_THE_SYSTEMS_LIBMAGIC
 
+pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
+
 CONFINED = "tests.confined"
 NAMES = (
     *("settings", "libmagic", "library", "ffmpeg", "descriptors", "memory", "disk", "sessions", "database", "port"),
