@@ -9,10 +9,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import hundred, linking, memory, push
+from tests.bench import hundred, linking, memory, push, sandbox
 from tests.bench.figures import Figure
 
-SECTIONS = {"linking": linking.measure, "push": push.measure, "memory": memory.measure, "hundred": hundred.measure}
+SECTIONS = {
+    "linking": linking.measure,
+    "push": push.measure,
+    "memory": memory.measure,
+    "hundred": hundred.measure,
+    "sandbox": sandbox.measure,
+}
 
 
 async def main(names: list[str]) -> int:
