@@ -12,6 +12,7 @@ import pytest
 from talkabiz.testing.control import Control, SandboxRefused
 from talkabiz.testing.loopback import SandboxFailed, WhatsAppSandbox
 from talkabiz.testing.neonize import _USAGE
+from tests.running import CHECKOUT
 from tests.testing.outside import examples
 
 
@@ -27,9 +28,14 @@ def bot(whatsapp: WhatsAppSandbox, tmp_path: Path) -> Iterator[subprocess.Popen[
     """The page's bot, as it waits to be scanned: its first line is the code."""
     (tmp_path / "bot.py").write_text(examples()["bot.py"])
     command = whatsapp.command("bot.py")
-    with subprocess.Popen(command, cwd=tmp_path, env=whatsapp.environment, stdout=subprocess.PIPE, text=True) as bot:
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(whatsapp), stdout=subprocess.PIPE, text=True) as bot:
         yield bot
         bot.kill()
+
+
+def environment(whatsapp: WhatsAppSandbox) -> dict[str, str]:
+    """Also where this checkout isn't installed."""
+    return whatsapp.environment | {"PYTHONPATH": CHECKOUT}
 
 
 def first_line(bot: subprocess.Popen[str]) -> str:
@@ -128,10 +134,10 @@ def test_a_program_is_not_run_against_the_real_whatsapp_by_accident(
     whatsapp: WhatsAppSandbox, tmp_path: Path, missing: str
 ) -> None:
     (tmp_path / "bot.py").write_text("open('ran', 'w')")
-    environment = {name: value for name, value in whatsapp.environment.items() if name != missing}
+    lacking = {name: value for name, value in environment(whatsapp).items() if name != missing}
 
     done = subprocess.run(
-        whatsapp.command("bot.py"), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        whatsapp.command("bot.py"), cwd=tmp_path, env=lacking, capture_output=True, text=True, check=False
     )
 
     assert (done.returncode, done.stderr.strip()) == (1, _USAGE)
