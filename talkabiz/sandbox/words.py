@@ -43,7 +43,6 @@ PAGE: Mapping[str, Mapping[str, str]] = {
         "code": "Kode penautan",
         "code_enter": "Ketik kode",
         "code_hint": "Kode delapan huruf yang ditampilkan klien untuk nomor ini.",
-        "continue": "Lanjutkan",
         "count": "Berapa kali",
         "device": "Perangkat",
         "device_none": "Belum ada perangkat tertaut.",
@@ -133,7 +132,6 @@ PAGE: Mapping[str, Mapping[str, str]] = {
         "undecryptable": "Pesan yang tidak bisa dibuka",
         "unread": "{n} belum dibaca",
         "way_other": "Cara lain: teks atau gambar kode QR",
-        "with_number": "Untuk nomor tertentu",
     },
     "en": {
         "add_phone": "Add a phone",
@@ -151,7 +149,6 @@ PAGE: Mapping[str, Mapping[str, str]] = {
         "code": "Pairing code",
         "code_enter": "Type the code",
         "code_hint": "The eight letters that a klien shows for this number.",
-        "continue": "Continue",
         "count": "How often",
         "device": "Device",
         "device_none": "No linked devices yet.",
@@ -241,6 +238,5 @@ PAGE: Mapping[str, Mapping[str, str]] = {
         "undecryptable": "A message that can't be opened",
         "unread": "{n} unread",
         "way_other": "Another way: text or picture of a QR code",
-        "with_number": "For a certain number",
     },
 }

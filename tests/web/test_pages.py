@@ -151,10 +151,26 @@ async def test_a_sandbox_says_so_on_every_page(tmp_path: Path) -> None:
         klien_id = await house.add_klien()
         operator = browser(house, talkabiz_session=await house.login())
         link = await house.desk.access.make_link_token(klien_id, caller=Caller("test"))
-        found = ("/", f"/kliens/{klien_id}", "/account", f"/link/{link.token}")
-        for path, status in (*((each, 200) for each in found), ("/nowhere", 404), ("/link/x", 410)):
-            assert len((await page(operator, path, expect=status)).having("data-sandbox")) == 1
+        login = await house.desk.operators.make_login_link()
+        found = ("/", f"/kliens/{klien_id}", "/account", "/docs", f"/login/{login}", f"/link/{link.token}")
+        gone = [("/nowhere", 404), ("/kliens/0", 404), ("/link/x", 410), ("/login/x", 410)]
+        for path, status in (*((each, 200) for each in found), *gone):
+            shown = await page(operator, path, expect=status)
+            assert len(shown.having("data-sandbox")) == 1, path
+            # A klien's own person has no business there.
+            assert shown.html.count('<a href="/sandbox">') == (not path.startswith("/link/")), path
         assert len((await page(browser(house), "/login")).having("data-sandbox")) == 1
+
+
+async def test_a_fault_of_ours_in_a_sandbox_says_that_it_is_one(tmp_path: Path) -> None:
+    async with open_house(tmp_path, sandbox=True) as house:
+
+        @house.app.get("/broken")
+        async def break_down() -> str:
+            raise ZeroDivisionError
+
+        async with house.app.test_app():
+            assert len((await page(browser(house), "/broken", expect=500)).having("data-sandbox")) == 1
 
 
 async def test_without_a_sandbox_no_page_speaks_of_it(operator: Client, visitor: Client, klien_id: int) -> None:

@@ -175,17 +175,17 @@ text.addEventListener("keydown", (event) => {
 /** As a phone does: it says so while somebody types, and a moment later that nobody does any more. */
 text.addEventListener("input", () => {
   const [phone, to] = [number, open.get(number)];
-  const say = (typing) => fetch(`/sandbox/api/phones/${phone}/typing`, {
+  const tell = (typing) => fetch(`/sandbox/api/phones/${phone}/typing`, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ to, state: typing }),
   }).catch(() => null);
   clearTimeout(pausing);
   pausing = setTimeout(() => {
     typedAt = 0;
-    say("paused");
+    tell("paused");
   }, PAUSED_AFTER);
   if (Date.now() - typedAt < TYPING_AGAIN) return;
   typedAt = Date.now();
-  say("composing");
+  tell("composing");
 });
 
 at("picture-button").addEventListener("keydown", (event) => {
