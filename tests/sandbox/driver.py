@@ -2,8 +2,8 @@
 
 In:  {"id", "do": "start" | "stop" | "connected" | "send" | one of the other names below, "ask": number, …}
 Out: {"id", "event": "qr" | "status" | "event" | "returned" | "answer", …}, an answer with the number it was asked by.
-Those that wait for WhatsApp run beside the others. Sessions start and stop one after the other, for the library's
-tables of them break when two do at once.
+Those that wait for WhatsApp run beside the others. All pass the product's own gate (talkabiz/whatsapp/gate.py): a start
+or stop beside a call's entry would end the process.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict, ParseDict
 
+from talkabiz.whatsapp.gate import Gate, Lease
 from talkabiz.whatsapp.library import swap_root_key
 from talkabiz.whatsapp.magic import provide_libmagic
 
@@ -37,6 +38,7 @@ EVENTS = bytes(code for code in INT_TO_EVENT if code)
 AT_ONCE = {"stop", "logout", "connected", "logged_in", "active"}
 _keep: list[Any] = []
 _lock = threading.Lock()
+_gate = Gate()
 
 
 def tell(session: str, event: str, **facts: Any) -> None:
@@ -45,13 +47,30 @@ def tell(session: str, event: str, **facts: Any) -> None:
 
 
 def run(session: str, path: str, proxy: str) -> None:
+    leases: list[Lease] = [_gate.exclusive()]  # until the first sign that the start is through
+
+    def sign() -> None:
+        while leases:
+            leases.pop().release()
+
+    def on_code(_: object, text: int) -> None:
+        sign()
+        tell(session, "qr", code=ctypes.string_at(text).decode())
+
+    def on_status(_: object, text: int) -> None:
+        sign()
+        tell(session, "status", status=ctypes.string_at(text).decode())
+        leases.append(_gate.shared())  # it goes on to read the tables, and then tells event 0
+
     def on_event(_id: bytes, data: int, size: int, code: int) -> None:
+        if code == 0:
+            sign()
         message = INT_TO_EVENT[code].FromString(ctypes.string_at(data, size))
         tell(session, "event", name=type(message).__name__, data=MessageToDict(message))
 
     callbacks = (
-        binder.func_string(lambda _, text: tell(session, "qr", code=ctypes.string_at(text).decode())),
-        binder.func_string(lambda _, text: tell(session, "status", status=ctypes.string_at(text).decode())),
+        binder.func_string(on_code),
+        binder.func_string(on_status),
         binder.func_callback_bytes(on_event),
         binder.func_callback_bytes2(lambda _data, _size: None),
     )
@@ -61,6 +80,7 @@ def run(session: str, path: str, proxy: str) -> None:
         path.encode(), session.encode(), b"", 0, 0, b"ERROR", *callbacks,
         EVENTS, len(EVENTS), b"", 0, b"", 0, ctypes.byref(settings),
     )  # fmt: skip
+    sign()
     tell(session, "returned", error=ctypes.string_at(error).decode())
 
 
@@ -163,7 +183,8 @@ def group(order: dict[str, Any], session: bytes, go: Any) -> Any:
 
 def handle(order: dict[str, Any]) -> None:
     try:
-        answer = do(order)
+        with _gate.exclusive() if order["do"] == "stop" else _gate.shared():
+            answer = do(order)
     except Exception as error:  # noqa: BLE001 - whatever it is, the test has to learn it
         answer = {"Error": repr(error)}
     tell(order["id"], "answer", value=answer, ask=order.get("ask"))
