@@ -84,7 +84,7 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce, parent
             parent=parent,
             panels=panels(reach, desk, settings.language),
         )
-        await serve_asgi(app, config, shutdown_trigger=stop_signal().wait)
+        await serve_asgi(app, config, shutdown_trigger=partial(reach.run_until, stop_signal()))
     return 0
 
 

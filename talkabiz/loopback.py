@@ -5,6 +5,7 @@ Rooms are imported where they are needed: without a sandbox, none of it is.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import tempfile
@@ -40,6 +41,10 @@ class Reach:
     library: Binding
     proxy_url: str | None = None
     sandbox: Sandbox | None = None
+
+    async def run_until(self, stopping: asyncio.Event) -> None:
+        """Returns once the server is to stop."""
+        await (self.sandbox.run_until(stopping) if self.sandbox else stopping.wait())
 
 
 @asynccontextmanager

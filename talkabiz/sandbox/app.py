@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from hypercorn.asyncio import serve as serve_http
 from hypercorn.config import Config
@@ -50,7 +51,7 @@ async def serve(
     config.errorlog = None
     config.graceful_timeout = CLOSING_SECONDS
     started(f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}")
-    await serve_http(create_control_app(sandbox), config, shutdown_trigger=stopping.wait)
+    await serve_http(create_control_app(sandbox), config, shutdown_trigger=partial(sandbox.run_until, stopping))
 
 
 async def _trust_nothing(answer: Response) -> Response:

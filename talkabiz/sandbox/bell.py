@@ -10,6 +10,8 @@ class Bell:
 
     def __init__(self) -> None:
         self.rung = 0
+        self.is_over = False
+        """Nobody is to be shown anything any more."""
         self._ringing = asyncio.Event()
 
     def ring(self) -> None:
@@ -20,6 +22,10 @@ class Bell:
     def wake(self) -> None:
         self._ringing.set()
         self._ringing = asyncio.Event()
+
+    def end(self) -> None:
+        self.is_over = True
+        self.wake()
 
     async def wait(self, within_seconds: float) -> bool:
         """Whether it woke us in that time. Look first: what was before isn't waited for."""

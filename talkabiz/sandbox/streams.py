@@ -107,12 +107,14 @@ class NodeReader:
 
 
 async def tell(sandbox: Sandbox, state: StateReader | None, nodes: NodeReader | None) -> AsyncGenerator[str, None]:
-    """For ever. `hello` says whether the nodes go on where the reader was; `ready` stands behind the state at first."""
+    """Until its reader leaves, or the bell has ended. `hello` says whether the nodes go on where the reader was; `ready`
+    stands behind the state at first.
+    """
     yield event("hello", {"goes_on": bool(nodes and nodes.goes_on)})
     if state:
         yield "".join(state.read()) + event("ready", {})
     readers = [reader for reader in (state, nodes) if reader]
-    while True:
+    while not sandbox.bell.is_over:
         if news := "".join(line for reader in readers for line in reader.read()):
             yield news
             await asyncio.sleep(REST_SECONDS)

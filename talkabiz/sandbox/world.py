@@ -78,6 +78,11 @@ class Sandbox:
         self._address = f"http://{host}:{await self._server.start(host, port)}"
         self._back_address = f"http://{host}:{await self._back_door.start(host, 0)}"
 
+    async def run_until(self, stopping: asyncio.Event) -> None:
+        """Returns once it is set, when those who look on have been sent away: their streams never end by themselves."""
+        await stopping.wait()
+        self.bell.end()
+
     async def stop(self) -> None:
         """Every link ends; accounts and devices stay known to this object."""
         await self._handsets.stop()

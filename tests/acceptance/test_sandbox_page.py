@@ -200,6 +200,7 @@ async def test_it_says_when_it_hears_nothing_and_goes_on_with_the_next_process(h
             await page.goto(f"{server.base_url}/sandbox")
             await add_phone(page, "Ibu Sari")
             assert await server.process.end() == 0  # though the page still listens
+            assert "Traceback" not in server.process.errors.read_text()
             await expect(page.locator("#lost")).to_be_visible()
         async with serving(home, "--sandbox", "--port", port) as server:
             await expect(page.locator("#lost")).to_be_hidden(timeout=10_000)

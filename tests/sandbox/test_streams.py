@@ -296,6 +296,18 @@ async def test_a_stream_ends_with_its_reader(app: Quart, sandbox: Sandbox) -> No
             await asyncio.sleep(0)
 
 
+async def test_streams_end_before_the_server_does(app: Quart, sandbox: Sandbox) -> None:
+    stopping = asyncio.Event()
+    async with reading(app, "/events?log=1") as stream, reading(app, "/log") as other:
+        await stream.until("ready")
+        await other.until("hello")
+        stopping.set()
+        await sandbox.run_until(stopping)
+        for each in (stream, other):
+            async with asyncio.timeout(WAIT_SECONDS):
+                assert (await each.connection.as_response()).status_code == 200
+
+
 async def test_a_quiet_stream_beats(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "BEAT_SECONDS", 0.01)
     told = tell(sandbox, None, NodeReader(sandbox.nodes))
