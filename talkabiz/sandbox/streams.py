@@ -107,8 +107,8 @@ class NodeReader:
 
 
 async def tell(sandbox: Sandbox, state: StateReader | None, nodes: NodeReader | None) -> AsyncGenerator[str, None]:
-    """Until its reader leaves, or the bell has ended. `hello` says whether the nodes go on where the reader was; `ready`
-    stands behind the state at first.
+    """Until its reader leaves, or the bell has ended. `hello` says whether the nodes go on where the reader was, and
+    `ready` stands behind the state at first.
     """
     yield event("hello", {"goes_on": bool(nodes and nodes.goes_on)})
     if state:
