@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 CLIENT := static/vendor/socket.io.esm.min.js
+INDEPENDENT := build/independent/node
 # Without compiling: what is really imported gets compiled then; the rest of thousands of modules never.
 PIP_INSTALL := $(BIN)/pip --disable-pip-version-check --quiet --quiet install --no-compile
 # Every process started from here runs the checkout's own environment, whatever is active around it.
@@ -26,7 +27,7 @@ help: ## This list
 serve: $(BIN)/.installed $(CLIENT) ## Run it, and print a login link; SANDBOX=1 without a phone, PORT=8000, HOST=127.0.0.1
 	@exec $(BIN)/talkabiz serve $(given_host) $(given_port) $(with_sandbox)
 
-test: lint chromium $(CLIENT) ## Check everything: style, types, house rules, tests (the long ones are in soak)
+test: lint chromium $(CLIENT) $(INDEPENDENT) ## Check everything: style, types, house rules, tests (the long ones are in soak)
 	@$(BIN)/python -m pytest -m "not soak and not alone" -n 2 --dist loadfile $(ARGS)
 	@$(BIN)/python -m pytest -m "alone and not soak" $(ARGS) || [ $$? -eq 5 ] # 5: none of those that ARGS names
 
@@ -83,7 +84,11 @@ $(BIN)/.tested: .ci/test.lock $(BIN)/.installed
 	@mkdir -p build
 	@touch $@
 
-$(CLIENT): static/package.json static/package-lock.json .ci/vendor.sh $(BIN)/.made
+$(CLIENT): static/package.json static/package-lock.json .ci/vendor.sh .ci/node.sh $(BIN)/.made
 	@echo "Fetching the browser's libraries (once) ..."
 	@.ci/vendor.sh
 	@touch $@
+
+$(INDEPENDENT): tests/independent/package.json tests/independent/package-lock.json .ci/independent.sh .ci/node.sh $(BIN)/.made
+	@echo "Fetching another client of the protocol (once) ..."
+	@.ci/independent.sh

