@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from talkabiz.domain.content import Edit, Kind, Media, Quote, Reaction, Ref, Revoke, Text
-from talkabiz.domain.heard import GroupHeard, MessageHeard, ReceiptHeard, ReceiptType, TypingHeard
+from talkabiz.domain.heard import GroupHeard, MessageHeard, ReceiptHeard, ReceiptType
 from talkabiz.sandbox.errors import SandboxError
 from talkabiz.sandbox.world import Sandbox
 from tests.independent.conftest import OpenGuest
@@ -177,7 +177,10 @@ async def test_it_sees_and_shows_who_types_and_knows_who_is_on_whatsapp(guest: S
     assert [one["jid"] for one in found if one["exists"]] == [jid(SHOP)]
     with pytest.raises(Refused, match="item-not-found"):
         await guest.call("profilePictureUrl", jid(SHOP))
-    assert not [heard for heard in shop.heard if isinstance(heard, TypingHeard)]
+
+    await _say(shop.world, guest)
+    await guest.call("sendPresenceUpdate", "composing", jid(ANI))
+    await until(lambda: shop.world.chats.handset(ANI).log.typing == {(jid(BUDI), jid(BUDI)): "composing"})
 
 
 @pytest.mark.parametrize(
