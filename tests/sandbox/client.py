@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +24,12 @@ class Library:
     """Lines of JSON to and from tests/sandbox/driver.py."""
 
     def __init__(self, ca_file: Path, root_key: str) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.sandbox.driver", root_key],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._errors,
             cwd=_ROOT,
             env=os.environ | {"SSL_CERT_FILE": str(ca_file)},
             text=True,
@@ -42,10 +44,12 @@ class Library:
     def close(self) -> None:
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has died
+            self._process.stdin.close()
         self._process.wait(DEADLINE_SECONDS)
         self._reading.join(DEADLINE_SECONDS)
         self._process.stdout.close()
+        self._errors.close()
 
     def client(self, name: str, store: Path, proxy_url: str) -> Client:
         client = Client(self, name, store, proxy_url)
@@ -59,8 +63,15 @@ class Library:
 
     def order(self, **order: Any) -> None:
         assert self._process.stdin
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise RuntimeError(f"the library's process has died: {self._last_words()}") from None
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace")[:3000]
 
     def _read(self) -> None:
         assert self._process.stdout
