@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 
 from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
 from wsproto.events import (
     AcceptConnection,
     BytesMessage,
@@ -56,7 +57,8 @@ class WebSocket:
             if isinstance(event, BytesMessage):
                 return bytes(event.data)
             if isinstance(event, Ping):
-                self._put(event.response())
+                if self._is_open:
+                    self._put(event.response())
             elif isinstance(event, CloseConnection):
                 self._put(event.response())
                 raise ConnectionResetError("the client closed the WebSocket")
@@ -64,8 +66,10 @@ class WebSocket:
                 raise WebSocketError("text where bytes have to be")
 
     def send(self, data: bytes) -> None:
-        """Queues a message. A client that hasn't read for long is cut off rather than remembered without end."""
-        if self._writer.transport.is_closing():
+        """Queues a message. A client that hasn't read for long is cut off rather than remembered without end; one that
+        is leaving gets none, and what it said before is heard to the end.
+        """
+        if not self._is_open:
             return
         self._put(BytesMessage(data))
         if self._writer.transport.get_write_buffer_size() > SLOWEST_READER:
@@ -85,6 +89,10 @@ class WebSocket:
     def abort(self) -> None:
         """Ends the connection without a word, as a lost link does."""
         self._writer.transport.abort()
+
+    @property
+    def _is_open(self) -> bool:
+        return self._protocol.state is ConnectionState.OPEN and not self._writer.transport.is_closing()
 
     async def _next(self) -> Event:
         while not self._events:

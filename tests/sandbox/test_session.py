@@ -179,3 +179,12 @@ async def test_a_device_that_removes_itself_is_gone(sandbox: Sandbox, device: Wi
     assert not sandbox.phones.get(NUMBER).devices
     assert await device.ended()
     assert sandbox.online() == []
+
+
+async def test_what_a_client_says_just_before_it_closes_is_heard(sandbox: Sandbox, device: WireClient) -> None:
+    """As clients log out that don't wait for the answer. A query before it has an answer that nobody takes."""
+    ping = Node("iq", {"to": SERVER, "type": "get", "xmlns": "w:p", "id": "q1"})
+    logout = Node("remove-companion-device", {"jid": Jid(NUMBER, device=1)})
+    device.send_and_close(ping, Node("iq", {"to": SERVER, "type": "set", "xmlns": "md", "id": "q2"}, (logout,)))
+    assert await device.ended()
+    assert not sandbox.phones.get(NUMBER).devices
