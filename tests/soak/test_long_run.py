@@ -28,7 +28,7 @@ from tests.soak.course import Sample, drift, slope, take_sample
 from tests.soak.town import ONLOOKERS, Town
 
 ROUGH_SECONDS = float(os.environ.get("ROUGH_SECONDS") or 60)
-WEATHER_SECONDS = float(os.environ.get("WEATHER_SECONDS") or 180)
+WEATHER_SECONDS = float(os.environ.get("WEATHER_SECONDS") or 120)
 SEED = int(os.environ.get("SEED") or random.randrange(10**6))
 KLIENS = 100
 SAMPLE_SECONDS = 1.0

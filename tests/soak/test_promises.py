@@ -1,4 +1,4 @@
-"""Random requests and chains of them, others each time, for minutes: nothing but what the OpenAPI document promises."""
+"""Random requests and chains of them, others each time: nothing but what the OpenAPI document promises."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.edges import API_KEY, open_house, serving
 from tests.exploring import answering, explore
 from tests.running import API_KEY as REAL_API_KEY, serving as real_serving
 
-SECONDS = 120
+SECONDS = 30
 
 
 @pytest.mark.parametrize("who", ["admin", "klien"])
@@ -24,7 +24,7 @@ async def test_every_answer_is_documented(tmp_path: Path, who: str) -> None:
         found = await asyncio.to_thread(explore, address, key, seconds=SECONDS)
     print(f"{found.requests} requests")
     assert not found.faults, "\n\n".join(found.faults[:20])
-    assert found.requests > 2000
+    assert found.requests > 300
 
 
 async def test_the_real_command_answers_as_documented(tmp_path: Path) -> None:
@@ -34,4 +34,4 @@ async def test_the_real_command_answers_as_documented(tmp_path: Path) -> None:
         assert (await server.call("GET", "/health"))["status"] == "ok"
     print(f"{found.requests} requests")
     assert not found.faults, "\n\n".join(found.faults[:20])
-    assert found.requests > 500
+    assert found.requests > 300
