@@ -16,6 +16,7 @@ from talkabiz.whatsapp.library import WHATSAPP_ROOT_KEY
 
 REAL = 0
 """The mark of the real WhatsApp, and so of each store file that bears none."""
+_MAGIC = b"SQLite format 3\0"
 _AT, _SIZE = 68, 4
 """Where SQLite's header has what `PRAGMA application_id` sets, and how long that is."""
 
@@ -37,8 +38,10 @@ def put_mark(store: Path, mark: int) -> None:
 
 def mark_in(store: Path) -> int:
     """The number of the network that the store belongs to. Read as mere bytes: the library may have it open, and two
-    copies of SQLite in one process don't see each other's locks. OSError if it can't be read.
+    copies of SQLite in one process don't see each other's locks. OSError if it can't be read, or isn't a store.
     """
     with store.open("rb") as file:
-        file.seek(_AT)
-        return int.from_bytes(file.read(_SIZE), "big")
+        header = file.read(_AT + _SIZE)
+    if header and not header.startswith(_MAGIC):  # an empty one is still to be written
+        raise OSError(f"{store.name} is no SQLite file")
+    return int.from_bytes(header[_AT:], "big")

@@ -210,7 +210,7 @@ async def test_a_log_in_for_which_the_library_finds_no_device_is_logged_out(
 ) -> None:
     monkeypatch.setattr(Devices, "has_device", lambda devices, path: None)  # it couldn't be read before
     attempt, device = fresh_attempt(), fresh_attempt()
-    edge._devices.make_empty(edge._devices.path(KLIEN, device))
+    edge._devices.make_empty(edge._devices.path(KLIEN, device), edge._network)
 
     edge.start_session(KLIEN, attempt, device)
 
