@@ -68,6 +68,8 @@ def _not_tried(name: str, before: str) -> Check:
 def _why(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {STEP_SECONDS:g} s"
+    if isinstance(error, ConnectionResetError | ConnectionAbortedError | BrokenPipeError | ssl.SSLEOFError):
+        return "the connection was cut"
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.acceptance.far_end import far_end
 from tests.running import API_KEY, CHECKOUT, finish, loopback, serving, until
-from tests.whatsapp.proxies import hanging_proxy, refusing_proxy
+from tests.whatsapp.proxies import cutting_proxy, hanging_proxy, refusing_proxy
 from tests.whatsapp.test_magic import HIDE_THE_SYSTEMS_LIBMAGIC
 
 pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
@@ -509,9 +509,10 @@ async def test_a_proxy_that_never_answers_is_told(home: Path) -> None:
         _first_is(await examine(home, wa_proxy_url=proxy.url), "whatsapp-tls", "no answer", advice="on the way")
 
 
-async def test_a_way_that_is_cut_off_is_told(home: Path) -> None:
-    async with hanging_proxy(hangs=False) as proxy:
-        _first_is(await examine(home, wa_proxy_url=proxy.url), "whatsapp-tls", "cut", advice="on the way")
+@pytest.mark.parametrize("with_reset", [False, True])
+async def test_a_way_that_is_cut_off_is_told(home: Path, *, with_reset: bool) -> None:
+    async with cutting_proxy(with_reset=with_reset) as url:
+        _first_is(await examine(home, wa_proxy_url=url), "whatsapp-tls", "cut", advice="on the way")
 
 
 async def test_a_proxy_that_forbids_it_is_told(home: Path) -> None:
