@@ -22,7 +22,7 @@ from talkabiz.store.errors import StoreError
 from tests.store.conftest import NOW
 
 ROOT = Path(talkabiz.__file__).parents[1]
-STEPS = ["0001_initial", "0002_access"]
+STEPS = ["0001_initial", "0002_access", "0003_messages"]
 
 
 async def test_the_second_time_there_is_nothing_left_to_do(url: str) -> None:
@@ -65,7 +65,9 @@ async def test_the_tables_are_those_that_the_models_describe(url: str, empty_dat
     assert migrated.pop("tortoise_migrations")
     assert migrated == tables(tmp_path / "described.db")
     ours = {"kliens", "sessions", "journal_events", "api_keys", "operators", "login_links", "logins"}
-    assert migrated.keys() == ours | {"limit_hits", "limit_windows", "audit_entries"}
+    assert migrated.keys() == ours | {"limit_hits", "limit_windows", "audit_entries"} | {
+        *("parties", "media", "messages", "receipts", "heard", "paces")
+    }
 
 
 def tables(path: Path) -> dict[str, list[object]]:

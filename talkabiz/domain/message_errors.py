@@ -1,0 +1,48 @@
+"""Why a message failed, or waits: stable codes, each with a sentence for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from talkabiz.domain.errors import Sentence
+
+SENTENCES: Mapping[str, Sentence] = {
+    # it hasn't left, and won't
+    "not_on_whatsapp": Sentence("Nomor ini tidak ada di WhatsApp.", "This number is not on WhatsApp."),
+    "new_contact_limited": Sentence(
+        "WhatsApp membatasi pesan ke kontak baru. Tidak dikirim ulang otomatis.",
+        "WhatsApp limits messages to new contacts. Not resent by itself.",
+    ),
+    "logged_out": Sentence(
+        "Perangkat ini tidak tertaut lagi. Tautkan WhatsApp, lalu kirim lagi.",
+        "This device is not linked any more. Link WhatsApp, then send it again.",
+    ),
+    "not_in_group": Sentence(
+        "Nomor ini bukan anggota grup itu (lagi).", "This number is not (or no longer) in that group."
+    ),
+    "group_not_found": Sentence("Grup itu tidak ada.", "There is no such group."),
+    "media_gone": Sentence("Berkasnya sudah tidak disimpan.", "Its file is not kept any more."),
+    "media_failed": Sentence(
+        "Berkasnya tidak dapat diunggah ke WhatsApp.", "Its file could not be uploaded to WhatsApp."
+    ),
+    "refused": Sentence("WhatsApp menolak pesan ini.", "WhatsApp refused this message."),
+    "expired": Sentence("Tidak terkirim dalam waktunya.", "It was not sent within its time."),
+    "internal": Sentence("Pesan ini tidak dapat dikirim.", "This message could not be sent."),
+    # it may have left
+    "unanswered": Sentence(
+        "Tidak pasti terkirim. Periksa di ponsel sebelum mengirim ulang.",
+        "May or may not be sent. Check the phone before sending again.",
+    ),
+    "interrupted": Sentence(
+        "Server berhenti saat mengirim; tidak pasti terkirim. Periksa di ponsel sebelum mengirim ulang.",
+        "The server stopped while sending; may or may not be sent. Check the phone before sending again.",
+    ),
+}
+
+
+def problem(code: str | None) -> dict[str, Any] | None:
+    """`{"code", "message": {"id", "en"}}`. A code of WhatsApp's own (`error_479`) has the sentence of `refused`."""
+    if code is None:
+        return None
+    return {"code": code, "message": SENTENCES.get(code, SENTENCES["refused"]).as_dict()}
