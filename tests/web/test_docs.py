@@ -71,6 +71,7 @@ async def test_its_words_can_be_read_on_its_ground(tab: Tab) -> None:
     for scheme in ("light", "dark"):
         await tab.page.emulate_media(color_scheme=scheme)
         await expect(tab.page.locator("html.dark-mode")).to_have_count(int(scheme == "dark"))
+        await tab.page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")  # colours glide
         for selector in (".info p", ".opblock-tag", f"{SHOW} .opblock-summary-path", f"{SHOW} .opblock-description p"):
             assert await tab.page.locator(selector).first.evaluate(CONTRAST) >= 4.5, (scheme, selector)
         grounds.add(await tab.page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor"))
