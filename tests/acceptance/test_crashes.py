@@ -334,6 +334,7 @@ async def test_three_kills_among_five_people_who_link_and_unlink(
 
 
 @pytest.mark.soak
+@pytest.mark.alone
 async def test_twenty_kills_among_five_people_who_link_and_unlink(
     home: Path, record_property: Callable[[str, object], None]
 ) -> None:

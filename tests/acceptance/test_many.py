@@ -44,6 +44,7 @@ async def _connect_many(server: Server) -> list[float]:
 
 
 @pytest.mark.soak
+@pytest.mark.alone
 async def test_25_connects_at_once_by_a_way_that_hangs_are_each_answered_and_end_in_an_error(home: Path) -> None:
     async with (
         loopback(home) as world,

@@ -14,6 +14,8 @@ from talkabiz.domain.limits import Limits
 from tests.edges import API_KEY, House, open_house, serving
 from tests.exploring import Exploration, answering, explore
 
+pytestmark = pytest.mark.soak
+
 MAY_BE_MISSED = {
     "POST /api/v1/kliens/{klien_id}/session/pairing-code",  # made-up texts are hardly ever a number
     "GET /api/v1/kliens/{klien_id}/session/qr",

@@ -6,7 +6,8 @@ import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Called with the items of all folders."""
+    """Called with the items of all folders. These here measure: nothing may run beside them."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.soak)
+            item.add_marker(pytest.mark.alone)

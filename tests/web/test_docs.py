@@ -71,12 +71,14 @@ async def test_its_words_can_be_read_on_its_ground(tab: Tab) -> None:
     for scheme in ("light", "dark"):
         await tab.page.emulate_media(color_scheme=scheme)
         await expect(tab.page.locator("html.dark-mode")).to_have_count(int(scheme == "dark"))
+        await tab.page.evaluate(GLIDED)
         for selector in (".info p", ".opblock-tag", f"{SHOW} .opblock-summary-path", f"{SHOW} .opblock-description p"):
             assert await tab.page.locator(selector).first.evaluate(CONTRAST) >= 4.5, (scheme, selector)
         grounds.add(await tab.page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor"))
     assert len(grounds) == 2
 
 
+GLIDED = "Promise.allSettled(document.getAnimations().map(each => each.finished))"
 CONTRAST = """element => {
     const rgba = text => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n; };
     const over = (top, under) => top.slice(0, 3).map((c, i) => c * top[3] + under[i] * (1 - top[3]));
