@@ -106,12 +106,17 @@ async def transaction() -> AsyncIterator[None]:
         StoreError: it couldn't begin within BUSY_SECONDS in line and as many more alone, or couldn't be stored; nothing
             was.
     """
-    connection = connected()
-    if isinstance(connection, TransactionClient) and connection.is_open:
+    if is_in_transaction():
         yield
         return
     async with in_transaction(CONNECTION):
         yield
+
+
+def is_in_transaction() -> bool:
+    """Whether what this task does is part of a transaction that is open. Raises StoreError where no database is."""
+    connection = connected()
+    return isinstance(connection, TransactionClient) and connection.is_open
 
 
 async def ping() -> None:
