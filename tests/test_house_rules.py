@@ -128,6 +128,7 @@ HOUSE = {f"talkabiz/{room}/__init__.py": "" for layer in LAYERS for room in re.f
 }
 # Every protected library is imported where it may be: the contracts insist that it is imported at all.
 LAWFUL = {
+    "talkabiz/outside/guard.py": "import httpx",
     "talkabiz/whatsapp/binding.py": "import neonize",
     "talkabiz/store/models.py": "import tortoise",
     "talkabiz/realtime/server.py": "import socketio",
@@ -141,16 +142,20 @@ ILLEGAL = [
     ("domain", "talkabiz.store"),
     ("domain", "talkabiz.config"),
     ("domain", "time"),
+    ("outside", "talkabiz.web"),
     ("realtime", "quart"),
     ("realtime", "talkabiz.web"),
     ("sandbox", "talkabiz.whatsapp"),
+    ("services", "httpx"),
     ("services", "neonize"),
+    ("services", "talkabiz.outside"),
     ("services", "talkabiz.whatsapp"),
     ("services", "tortoise"),
     ("store", "talkabiz.services"),
     ("web", "socketio"),
     ("web", "talkabiz.config"),
     ("web", "talkabiz.store"),
+    ("webhooks", "httpx"),
     ("webhooks", "neonize"),
     ("webhooks", "talkabiz.realtime"),
     ("whatsapp", "talkabiz.store"),
