@@ -173,7 +173,7 @@ class AuditEntry(Model):
 
 
 # A person or a group, as one klien knows them. A person may be known by number, by LID or by both; `jid` is where
-# messages go. As a chat it has the last four columns.
+# messages go. `members`: how many a group has beside us. `last_message_id`, `last_at` and `unread` are the chat's.
 class Party(Model):
     id = fields.BigIntField(primary_key=True)
     klien: fields.ForeignKeyRelation[Klien] = fields.ForeignKeyField("talkabiz.Klien", related_name="parties")
@@ -187,20 +187,21 @@ class Party(Model):
     last_message_id = fields.BigIntField(null=True)
     last_at = fields.DatetimeField(null=True)
     unread = fields.IntField(default=0)
-    last_sent_at = fields.DatetimeField(null=True)
+    members = fields.IntField(null=True)
     created_at = fields.DatetimeField()
 
     class Meta:
         table = "parties"
         unique_together = (("klien", "jid"), ("klien", "phone"), ("klien", "lid"))
-        indexes = (("klien", "last_at"),)
+        indexes = (("klien_id", "last_at"),)
 
 
-# `path` is below MEDIA_DIR. `upload`: where WhatsApp keeps it and what opens it, for what we send again. `source`: the
-# protocol's message that it is fetched by.
+# `path` is below MEDIA_DIR. `source`: the protocol's message that it is fetched by.
 class Media(Model):
     id = fields.BigIntField(primary_key=True)
-    klien: fields.ForeignKeyRelation[Klien] = fields.ForeignKeyField("talkabiz.Klien", related_name="media")
+    klien: fields.ForeignKeyRelation[Klien] = fields.ForeignKeyField(
+        "talkabiz.Klien", related_name="media", db_index=True
+    )
     klien_id: int
     path = fields.CharField(max_length=120, null=True)
     status = fields.CharField(max_length=16)
@@ -221,27 +222,23 @@ class Media(Model):
         indexes = (("status", "retry_at"), ("status", "expires_at"))
 
 
-# `sender` null: the klien's own account. `error`: a code. `key`, `fingerprint`: of the request that it was accepted by.
+# `sender_id` null: the klien's own account. `due_at`: its place in the queue, by send_at or when it was accepted.
+# `error`: a code. `key`, `fingerprint`: of the request that it was accepted by. `sender_id` and `media_id` are no foreign
+# keys: for each party that goes with its klien, SQLite would look through everybody's messages.
 class Message(Model):
     id = fields.BigIntField(primary_key=True)
     klien: fields.ForeignKeyRelation[Klien] = fields.ForeignKeyField("talkabiz.Klien", related_name="messages")
     klien_id: int
     chat: fields.ForeignKeyRelation[Party] = fields.ForeignKeyField("talkabiz.Party", related_name="messages")
     chat_id: int
-    sender: fields.ForeignKeyNullableRelation[Party] = fields.ForeignKeyField(
-        "talkabiz.Party", related_name="written", null=True
-    )
-    sender_id: int | None
+    sender_id = fields.BigIntField(null=True)
     direction = fields.CharField(max_length=3)
     source = fields.CharField(max_length=8)
     wa_id = fields.CharField(max_length=80, null=True)
     type = fields.CharField(max_length=16)
     text = fields.TextField(null=True)
     content: fields.JSONField[dict[str, Any]] = fields.JSONField(encoder=json.dumps, decoder=json.loads)
-    media: fields.ForeignKeyNullableRelation[Media] = fields.ForeignKeyField(
-        "talkabiz.Media", related_name="messages", null=True
-    )
-    media_id: int | None
+    media_id = fields.BigIntField(null=True)
     reply_to = fields.CharField(max_length=80, null=True)
     mentions: fields.JSONField[list[str]] = fields.JSONField(encoder=json.dumps, decoder=json.loads)
     status = fields.CharField(max_length=16)
@@ -249,6 +246,7 @@ class Message(Model):
     error = fields.CharField(max_length=64, null=True)
     tries = fields.IntField(default=0)
     send_at = fields.DatetimeField(null=True)
+    due_at = fields.DatetimeField(null=True)
     expires_at = fields.DatetimeField(null=True)
     sending_at = fields.DatetimeField(null=True)
     sent_at = fields.DatetimeField(null=True)
@@ -261,8 +259,14 @@ class Message(Model):
 
     class Meta:
         table = "messages"
-        unique_together = (("klien", "key"), ("klien", "chat", "wa_id"))
-        indexes = (("klien", "status", "send_at"), ("klien", "chat", "id"), ("klien", "sent_at"))
+        unique_together = (("klien", "key"), ("chat", "wa_id"))  # a chat is one klien's
+        indexes = (
+            ("klien_id", "id"),
+            ("chat_id", "id"),
+            ("klien_id", "status", "due_at"),
+            ("klien_id", "status", "expires_at"),
+            ("klien_id", "sent_at"),
+        )
 
 
 # What became of a message of ours with one person; also of one that we don't know (yet), for its answer may come late.
@@ -272,8 +276,7 @@ class Receipt(Model):
     klien_id: int
     chat: fields.ForeignKeyRelation[Party] = fields.ForeignKeyField("talkabiz.Party", related_name="receipts")
     chat_id: int
-    party: fields.ForeignKeyRelation[Party] = fields.ForeignKeyField("talkabiz.Party", related_name="receipts_given")
-    party_id: int
+    party_id = fields.BigIntField()
     wa_id = fields.CharField(max_length=80)
     delivered_at = fields.DatetimeField(null=True)
     read_at = fields.DatetimeField(null=True)
@@ -282,7 +285,7 @@ class Receipt(Model):
 
     class Meta:
         table = "receipts"
-        unique_together = (("klien", "chat", "wa_id", "party"),)
+        unique_together = (("chat", "wa_id", "party_id"),)
 
 
 # What a session heard of its chats, as the library gave it, until it has been taken in.

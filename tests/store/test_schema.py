@@ -79,7 +79,7 @@ def tables(path: Path) -> dict[str, list[object]]:
         indexes = file.execute("SELECT name, [unique], origin FROM pragma_index_list(?)", [name]).fetchall()
         shapes[name] = [
             file.execute("SELECT name, type, [notnull], dflt_value, pk FROM pragma_table_info(?)", [name]).fetchall(),
-            sorted(file.execute("SELECT [table], [from], [to], on_delete FROM pragma_foreign_key_list(?)", [name])),
+            sorted(file.execute("SELECT [from], [table], [to], on_delete FROM pragma_foreign_key_list(?)", [name])),
             sorted(
                 (unique, [row[0] for row in file.execute("SELECT name FROM pragma_index_info(?)", [index])])
                 for index, unique, _ in indexes
@@ -106,12 +106,12 @@ def test_what_is_looked_up_has_an_index(empty_database: Path) -> None:
     file.close()
 
 
-SECOND_STEP = """
+LATER_STEP = """
 from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
 class Migration(migrations.Migration):
-    dependencies = [("talkabiz", "0001_initial")]
+    dependencies = [("talkabiz", "0003_messages")]
     operations = [{operations}]
 """
 REPLACE_TABLES = """
@@ -121,11 +121,11 @@ REPLACE_TABLES = """
 FAIL = 'ops.RunSQL("CREATE TABLE half (id INTEGER)"), ops.RunSQL("SELECT nonsense")'
 
 
-def add_second_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operations: str) -> None:
+def add_later_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operations: str) -> None:
     """As in a later version of the program."""
     package = f"steps_of_{tmp_path.name}".replace("-", "_")
     shutil.copytree(Path(store.__file__).with_name("migrations"), tmp_path / package)
-    (tmp_path / package / "0002_later.py").write_text(SECOND_STEP.format(operations=operations))
+    (tmp_path / package / "0004_later.py").write_text(LATER_STEP.format(operations=operations))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(store, "APPS", {"talkabiz": {**store.APPS["talkabiz"], "migrations": package}})
 
@@ -137,8 +137,8 @@ async def test_a_step_that_replaces_a_table_keeps_the_rows_that_point_at_it(
     async with transaction():
         await sessions.save(klien.id, Session(since=NOW), "01J", NOW)
     await close_database()
-    add_second_step(tmp_path, monkeypatch, REPLACE_TABLES)
-    assert await migrate(database) == ["0002_later"]
+    add_later_step(tmp_path, monkeypatch, REPLACE_TABLES)
+    assert await migrate(database) == ["0004_later"]
     await open_database(database)
     assert [stored.klien_id for stored in await sessions.load_all()] == [klien.id]
     assert await kliens.find(klien.id) == klien
@@ -147,7 +147,7 @@ async def test_a_step_that_replaces_a_table_keeps_the_rows_that_point_at_it(
 async def test_a_step_that_fails_leaves_the_database_as_it_was(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_second_step(tmp_path, monkeypatch, FAIL)
+    add_later_step(tmp_path, monkeypatch, FAIL)
     with pytest.raises(StoreError, match="nonsense"):
         await migrate(url)
     assert tables(tmp_path / "talkabiz.db") == {}
@@ -157,7 +157,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_stays_as_it_is(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as newer:
-        add_second_step(tmp_path, newer, REPLACE_TABLES)
+        add_later_step(tmp_path, newer, REPLACE_TABLES)
         await migrate(url)
     before = tables(tmp_path / "talkabiz.db")
     with pytest.raises(StoreError, match="newer version"):
