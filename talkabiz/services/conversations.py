@@ -38,7 +38,7 @@ class Conversations(Protocol):
         """The medium in a message that was heard (`MessageHeard.raw`)."""
 
     async def mark_read(
-        self, attempt: str, ids: Sequence[str], at: datetime, chat: str, sender: str = "", receipt: str = "read"
+        self, attempt: str, ids: Sequence[str], at: datetime, chat: str, *, sender: str = "", receipt: str = "read"
     ) -> None:
         """Messages of one sender, who is needed in groups. `receipt`: read, or played."""
 

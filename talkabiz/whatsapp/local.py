@@ -76,11 +76,15 @@ class LocalWhatsApp:
         """Calls into the library for an attempt that runs, on a thread of the pool. CallFailed, or TimeoutError past
         the deadline: then the call goes on, and what comes of it isn't known.
         """
+        calls = self.calls(attempt)
+        return await self._pool.call(lambda: call(calls), seconds=seconds)
+
+    def calls(self, attempt: str) -> Calls:
+        """What can be asked of an attempt that runs, on a thread of whoever asks. CallFailed if none does."""
         found = self._engine.find(attempt)
         if found is None or found.run is None:
             raise CallFailed("not_connected")
-        calls = Calls(self._binding, found.run)
-        return await self._pool.call(lambda: call(calls), seconds=seconds)
+        return Calls(self._binding, found.run)
 
     def start_pairing(self, klien_id: int, attempt: str) -> None:
         if self._stopping:
