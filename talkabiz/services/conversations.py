@@ -11,13 +11,15 @@ from talkabiz.domain.content import Content, Kind, Quote, Stored
 from talkabiz.domain.heard import Heard
 
 Overhear = Callable[[int, str, int, bytes], None]
-"""Takes what a session heard of its chats, unread: klien, attempt, the event's number, its bytes. On the loop, in order;
-never blocks."""
+"""Takes what a session heard of its chats, unread: klien, attempt, the event's number, its bytes. On the loop, in
+order; never blocks."""
 
 
 class Conversations(Protocol):
-    """`attempt` names a run that is connected. Every call waits for WhatsApp and may raise CallFailed; `unanswered` past
-    its deadline: then it may have happened all the same. Addresses are JIDs without a device.
+    """`attempt` names a run that is connected. Addresses are JIDs without a device.
+
+    Every call waits for WhatsApp and may raise CallFailed: `unanswered` past its deadline, when it may have happened
+    all the same; `not_begun` if it wasn't even begun until then. ValueError or TypeError for what can't be meant.
     """
 
     def connect_chats(self, overhear: Overhear) -> None:

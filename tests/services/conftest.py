@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,6 +20,9 @@ from talkabiz.services.runner import Surroundings
 from talkabiz.services.sessions import Sessions
 from talkabiz.store import database, kliens
 from tests.fakes import FixedWatchers, ManualClock, ScriptedWhatsApp
+
+if TYPE_CHECKING:
+    from tests.services.line import Line
 
 FACT_SECONDS = 5
 
@@ -108,3 +112,13 @@ async def open_bench(limits: Limits, quotas: Quotas | None = None) -> AsyncItera
     listener.cancel()
     await asyncio.gather(listener, return_exceptions=True)
     painter.close()
+
+
+@pytest.fixture(name="line")
+async def _line(db_url: str, tmp_path: Path) -> AsyncIterator[Line]:
+    """Real: see tests/services/line.py."""
+    del db_url  # it is open
+    from tests.services.line import open_line  # it loads the library
+
+    async with open_line(tmp_path) as line:
+        yield line
