@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from talkabiz.domain.errors import Sentence
+from talkabiz.domain.errors import Sentence, TalkabizError
 
 SENTENCES: Mapping[str, Sentence] = {
     # it hasn't left, and won't
@@ -46,3 +46,13 @@ def problem(code: str | None) -> dict[str, Any] | None:
     if code is None:
         return None
     return {"code": code, "message": SENTENCES.get(code, SENTENCES["refused"]).as_dict()}
+
+
+class KeyReused(TalkabizError):
+    """An Idempotency-Key stands for one request, and this one says something else."""
+
+    code = "idempotency_key_reused"
+    sentence = Sentence(
+        "Idempotency-Key ini sudah dipakai untuk permintaan lain.",
+        "This Idempotency-Key was used for another request.",
+    )

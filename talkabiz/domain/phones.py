@@ -18,16 +18,16 @@ LONGEST = 40
 _SPELLED = re.compile(r"\+?[0-9 ()./\u2010-\u2015-]+")  # a hyphen, or what a phone's keyboard makes of it
 
 
-def parse_phone(text: str, field: str = "phone") -> str:
+def parse_phone(text: str, field: str = "phone", region: str = HOME_REGION) -> str:
     """`0812…`, `+62 812-…` and `62812…` are all 62812…; whether somebody has that number is WhatsApp's to know.
 
     Without + or 0 in front it counts as written with its country code, unless that can't be and it is a number of
-    HOME_REGION (`812…`).
+    HOME_REGION (`812…`). `region` is where one without a country code belongs, as ISO 3166 calls it.
 
     Raises:
         InvalidInput: naming the field. Also for a number that may be of two countries.
     """
-    number = _parse(_bare(text))
+    number = _parse(_bare(text), region)
     digits = phonenumbers.format_number(number, PhoneNumberFormat.E164).removeprefix("+") if number else ""
     if is_phone(digits):
         return digits
@@ -49,21 +49,22 @@ def _bare(text: str) -> str:
     return re.sub(r"[^0-9+]", "", seen) if _SPELLED.fullmatch(seen) else ""
 
 
-def _parse(bare: str) -> PhoneNumber | None:
+def _parse(bare: str, region: str) -> PhoneNumber | None:
     if bare.startswith("00"):
         bare = f"+{bare[2:]}"
     if bare.startswith(("+", "0")):
-        return _read(bare)
-    abroad, home = _read(f"+{bare}"), _read(f"0{bare}") if bare.startswith("8") else None  # as mobile numbers do here
+        return _read(bare, region)
+    is_short = region == HOME_REGION and bare.startswith("8")  # as mobile numbers do here
+    abroad, home = _read(f"+{bare}", region), _read(f"0{bare}", region) if is_short else None
     if home and phonenumbers.is_valid_number(home):
         is_either = abroad is not None and phonenumbers.is_valid_number(abroad)
         return None if is_either else home
     return abroad
 
 
-def _read(number: str) -> PhoneNumber | None:
+def _read(number: str, region: str) -> PhoneNumber | None:
     try:
-        found = phonenumbers.parse(number, HOME_REGION)
+        found = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
         return None
     return found if phonenumbers.is_possible_number(found) else None
