@@ -35,13 +35,14 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class MessageHeard:
     """`raw` is the protocol's message as it was decrypted, needed to download what it carries. `reply_to` is the id of
-    the message that it answers, or empty.
+    the message that it answers, or empty; `mentions` are the addresses of whom it names, as its sender wrote them.
     """
 
     source: Source
     content: Content
     reply_to: str
     raw: bytes
+    mentions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

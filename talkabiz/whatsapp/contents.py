@@ -52,10 +52,21 @@ def content_in(raw: bytes) -> Content:
 
 def reply_to(message: Any) -> str:
     """The id of the message that this one answers, or empty."""
+    context = _context_of(message)
+    return text(context.stanzaID) if context is not None else ""
+
+
+def mentions_in(message: Any) -> tuple[str, ...]:
+    """Whom it names, as its sender wrote it: not always addresses."""
+    context = _context_of(message)
+    return tuple(map(text, context.mentionedJID)) if context is not None else ()
+
+
+def _context_of(message: Any) -> Any:
     for field, part in message.ListFields():
         if field.message_type and "contextInfo" in field.message_type.fields_by_name:
-            return text(part.contextInfo.stanzaID)
-    return ""
+            return part.contextInfo
+    return None
 
 
 def _conversation(words: str | bytes) -> Text:

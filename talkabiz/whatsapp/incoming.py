@@ -35,7 +35,7 @@ from talkabiz.domain.heard import (
     TypingHeard,
     UndecryptableHeard,
 )
-from talkabiz.whatsapp.contents import carries_content, content_of, reply_to
+from talkabiz.whatsapp.contents import carries_content, content_of, mentions_in, reply_to
 from talkabiz.whatsapp.from_whatsapp import clean
 from talkabiz.whatsapp.wire import address, library, text
 
@@ -69,9 +69,9 @@ def _message(data: bytes) -> MessageHeard | None:
     event = library().Message.FromString(data)
     if event.Info.Category == "peer" or not carries_content(event.Message):
         return None
-    source = _source(event.Info)
-    content = content_of(event.Message)
-    return MessageHeard(source, content, reply_to(event.Message), bytes(event.Message.SerializePartialToString()))
+    message = event.Message
+    raw = bytes(message.SerializePartialToString())
+    return MessageHeard(_source(event.Info), content_of(message), reply_to(message), raw, mentions_in(message))
 
 
 def _undecryptable(data: bytes) -> UndecryptableHeard:

@@ -27,7 +27,7 @@ from talkabiz.domain.content import (
     Unknown,
 )
 from talkabiz.domain.heard import BacklogHeard, GroupHeard, PresenceHeard, ReceiptHeard, ReceiptType, TypingHeard
-from talkabiz.whatsapp.contents import content_in, reply_to
+from talkabiz.whatsapp.contents import content_in, mentions_in, reply_to
 from talkabiz.whatsapp.incoming import heard_of
 from talkabiz.whatsapp.outgoing import message_of
 from talkabiz.whatsapp.wire import e2e, jid, library
@@ -51,7 +51,7 @@ def test_an_answer_comes_back_with_what_it_answers(text: str) -> None:
     assert content_in(raw) == Text(text)
     message = e2e().Message.FromString(raw)
     assert reply_to(message) == "3EB0"
-    assert list(message.extendedTextMessage.contextInfo.mentionedJID) == [BUDI]
+    assert mentions_in(message) == (BUDI,)
 
 
 @pytest.mark.parametrize(
