@@ -223,8 +223,8 @@ class Media(Model):
 
 
 # `sender_id` null: the klien's own account. `due_at`: its place in the queue, by send_at or when it was accepted.
-# `error`: a code. `key`, `fingerprint`: of the request that it was accepted by. `sender_id` and `media_id` are no foreign
-# keys: for each party that goes with its klien, SQLite would look through everybody's messages.
+# `error`: a code. `key`, `fingerprint`: of the request that it was accepted by. `sender_id` and `media_id` are no
+# foreign keys: for each party that goes with its klien, SQLite would look through everybody's messages.
 class Message(Model):
     id = fields.BigIntField(primary_key=True)
     klien: fields.ForeignKeyRelation[Klien] = fields.ForeignKeyField("talkabiz.Klien", related_name="messages")
