@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 from talkabiz.domain.events import Event
+from talkabiz.services.in_order import HOLD_SECONDS, InOrder
 from talkabiz.store import events
 
 NET_SECONDS = 1.0
@@ -18,12 +19,24 @@ PAGE = 500
 
 
 class Journal:
-    def __init__(self, net_seconds: float = NET_SECONDS) -> None:
+    def __init__(self, net_seconds: float = NET_SECONDS, hold_seconds: float = HOLD_SECONDS) -> None:
         self._net_seconds = net_seconds
         self._queues: set[asyncio.Queue[Event]] = set()
+        self._order = InOrder(self._hand_over, hold_seconds)
 
     def publish(self, event: Event) -> None:
-        """Hand an event to every reader. A durable one must be committed by now."""
+        """Hand an event to every reader, on the loop. A durable one must be committed by now.
+
+        One whose predecessor of the same klien is committed, too, but not published yet, waits for that, though not
+        for ever.
+        """
+        self._order.take(event)
+
+    def last_seq(self, klien_id: int) -> int:
+        """Of the klien's event that was published last; 0: none was since the start, and nobody has read yet."""
+        return self._order.last(klien_id)
+
+    def _hand_over(self, event: Event) -> None:
         for queue in self._queues:
             queue.put_nowait(event)
 
@@ -37,6 +50,8 @@ class Journal:
 
     async def reader(self) -> AsyncGenerator[Event, None]:
         """Every event from now on, once each, a klien's own in order; passing ones too."""
+        if not self._order.has_begun:
+            self._order.begin(await events.last_seqs())
         # First the cursor, then the queue: what comes between the two is the net's, and nothing is nobody's.
         net = _Net(await events.last_id())
         queue: asyncio.Queue[Event] = asyncio.Queue()
@@ -73,7 +88,7 @@ class _Net:
     def __init__(self, low: int) -> None:
         self._begin = low  # what is handed over from here on is new, also if its row was there when reading began
         self._low = low  # every row up to here has been seen
-        self._seen: set[int] = set()  # rows above `low` that have been seen: commits may be published out of order
+        self._seen: set[int] = set()  # rows above `low` that have been seen: kliens' events aren't published in its order
         self._suspects: set[int] = set()  # rows that weren't handed over when the net last looked
 
     def is_new(self, event: Event) -> bool:

@@ -114,8 +114,9 @@ class Runner:
             self.tell(i.RefreshAsked(fresh_attempt(), by_program=True))
 
     def snapshot(self) -> Snapshot:
+        """Of now; `seq` counts what others told of this klien, too, or a new code would look older than a message."""
         svg = self.painting.svg if self.painting else None
-        return self._show(self.session, self.seq, svg)
+        return self._show(self.session, max(self.seq, self._around.journal.last_seq(self.klien_id)), svg)
 
     # --- the task -----------------------------------------------------------------------------------------------------
 

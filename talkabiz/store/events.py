@@ -19,6 +19,7 @@ _APPEND = "INSERT INTO journal_events (klien_id, seq, type, at, data) VALUES (?,
 _LAST_SEQ = "SELECT seq FROM kliens WHERE id = ?"
 _SINCE = "SELECT * FROM journal_events WHERE klien_id = ? AND seq > ? ORDER BY seq LIMIT ?"
 _AFTER = "SELECT * FROM journal_events WHERE id > ? ORDER BY id LIMIT ?"
+_LAST_SEQS = "SELECT id, seq FROM kliens"
 _LAST_ID = "SELECT MAX(id) AS id FROM journal_events"
 
 
@@ -58,6 +59,12 @@ async def last_id() -> int:
     """0: nothing has been appended, or nothing is kept."""
     _, rows = await connected().execute_query(_LAST_ID)
     return rows[0]["id"] or 0
+
+
+async def last_seqs() -> dict[int, int]:
+    """Of each klien, the seq of its last event; 0: nothing has been appended."""
+    _, rows = await connected().execute_query(_LAST_SEQS)
+    return {row["id"]: row["seq"] for row in rows}
 
 
 async def _events(question: str, *values: int) -> list[Event]:
