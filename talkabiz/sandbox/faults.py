@@ -46,7 +46,9 @@ KINDS: Mapping[str, Kind] = {
     # What the number sends:
     "no_ack": Kind(by_message=True),  # its acknowledgement never comes, though it is delivered
     "error_463": Kind(by_message=True),  # it is refused with that error, and delivered to nobody
+    "cut_off": Kind(by_message=True),  # the link is lost with it, and it is delivered to nobody
     # What is sent to the number:
+    "undecryptable": Kind(by_message=True),  # it comes damaged; what is sent again for that is another message
     "duplicate": Kind(by_message=True),  # it comes twice
     "reorder": Kind(by_message=True),  # it comes behind the next one, or at the next login if there is none
     # It is kept as if nobody were there, and comes with all the others when the fault has ended, or at the next login:

@@ -1,4 +1,4 @@
-"""How messages reach a number while a fault is about: twice, out of order, or late and all at once.
+"""How messages reach a number while a fault is about: twice, out of order, damaged, or late and all at once.
 
 What is delivered to the phone itself, by its hidden devices, is spared, and so are the copies of what a device sent.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from talkabiz.sandbox.accounts import Accounts, Device
 from talkabiz.sandbox.faults import Fault, Faults
@@ -32,7 +33,9 @@ class Mishaps:
         kept = self._keep_back(number, seen) if seen else None
         held = self._is_held(number, seen)
         twice = bool(seen) and self._faults.strike("duplicate", number) is not None
-        for device, node in mail:
+        damaged = bool(seen) and self._faults.strike("undecryptable", number) is not None
+        for device, whole in mail:
+            node = _damage(whole) if damaged and not device.hidden else whole
             if held and not device.hidden:
                 self._post.hold(device, node)
             else:
@@ -66,3 +69,12 @@ class Mishaps:
             for jid in self._backlogs.pop(number):
                 if device := self._accounts.device(jid):
                     self._post.release(device)
+
+
+def _damage(message: Node) -> Node:
+    """No part that is sealed begins as it should."""
+    parts = tuple(
+        replace(part, content=bytes([part.data[0] ^ 0xFF]) + part.data[1:]) if part.tag == "enc" and part.data else part
+        for part in message.children
+    )
+    return replace(message, content=parts)

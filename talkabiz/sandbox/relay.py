@@ -46,6 +46,9 @@ class Relay:
         if self._strikes("error_463", session):
             _acknowledge(session, node, error=_RESTRICTED)
             return
+        if self._strikes("cut_off", session):
+            session.link.abort()
+            return
         try:
             mail = self._sort(letter)
         except _UndeliverableError as refusal:

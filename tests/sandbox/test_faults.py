@@ -10,7 +10,7 @@ from talkabiz.sandbox.faults import KINDS, Faults
 NUMBER = "628123456789"
 CONTRACT = """
     no_qr slow_qr one_qr bad_hmac lost_515 drop http_503 silence device_removed replaced temporary_ban client_outdated
-    account_locked account_banned no_ack error_463 duplicate reorder offline_backlog
+    account_locked account_banned no_ack error_463 cut_off undecryptable duplicate reorder offline_backlog
 """
 
 

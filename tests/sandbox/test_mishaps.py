@@ -50,6 +50,42 @@ async def test_error_463_is_told_to_the_sender_and_nothing_arrives(
     assert "ditolak" not in receiver.texts()
 
 
+async def test_a_message_that_the_link_is_lost_with_is_said_again(
+    sandbox: Sandbox, pair: tuple[Client, Client]
+) -> None:
+    sender, receiver = pair
+    fault = sandbox.inject("cut_off", NUMBER, count=1)
+    seen = len(sender.facts)
+    await sender.send(TO, "putus")
+    await sender.event("Disconnected", after=seen)
+    await receiver.message("putus")
+    assert (fault.hit, receiver.texts()) == (1, ["kenalan", "putus"])
+
+
+async def test_a_message_that_is_cut_off_each_time_arrives_nowhere(
+    sandbox: Sandbox, pair: tuple[Client, Client]
+) -> None:
+    sender, receiver = pair
+    sandbox.inject("cut_off", NUMBER, count=2)
+    failed = await sender.ask("send", to=TO, message={"conversation": "putus"})
+    assert "disconnected before message send (retry)" in failed["Error"]
+    await sender.send(TO, "boleh lagi")
+    await receiver.message("boleh lagi")
+    assert receiver.texts() == ["kenalan", "boleh lagi"]
+
+
+async def test_a_damaged_message_is_asked_for_again(sandbox: Sandbox, pair: tuple[Client, Client]) -> None:
+    sender, receiver = pair
+    sandbox.inject("undecryptable", OTHER, count=1)
+    seen = len(receiver.facts)
+    await sender.send(TO, "rusak")
+    await receiver.event("UndecryptableMessage", after=seen)
+    assert (await receiver.message("rusak"))["RetryCount"]
+    await sender.send(TO, "terakhir")
+    await receiver.message("terakhir")
+    assert receiver.texts() == ["kenalan", "rusak", "terakhir"]
+
+
 async def test_a_duplicate_is_noticed_by_the_library(sandbox: Sandbox, pair: tuple[Client, Client]) -> None:
     sender, receiver = pair
     sandbox.inject("duplicate", OTHER, count=1)
