@@ -13,14 +13,14 @@ a kind of medium or state that it doesn't have, an id that isn't registered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from talkabiz.domain.answers import CallFailed, Change, Found, Group, Member, Sent
 from talkabiz.domain.content import Kind, Stored
 from talkabiz.whatsapp.binding import Binding
-from talkabiz.whatsapp.call_errors import failure
+from talkabiz.whatsapp.call_errors import failure, send_failure
 from talkabiz.whatsapp.run import Run, RunClosed
 from talkabiz.whatsapp.wire import address, jid, library, text
 
@@ -53,7 +53,7 @@ class Calls:
         """To a person or a group. `may_have_happened` of a failure says whether it may have left."""
         data = _data(message, LARGEST_MESSAGE)
         try:
-            answer = self._ask("SendMessage", library().SendMessageReturnFunction, _jid(to), data)
+            answer = self._ask("SendMessage", library().SendMessageReturnFunction, _jid(to), data, why=send_failure)
         except CallFailed as refused:
             if refused.code == "error_403" and to.endswith("@g.us"):
                 raise CallFailed("not_in_group", str(refused)) from None
@@ -162,14 +162,20 @@ class Calls:
 
     # --- into the library ---------------------------------------------------------------------------------------------
 
-    def _ask(self, function: str, kind: Any, *given: bytes | int | tuple[bytes]) -> Any:
+    def _ask(
+        self,
+        function: str,
+        kind: Any,
+        *given: bytes | int | tuple[bytes],
+        why: Callable[[str], CallFailed] = failure,
+    ) -> Any:
         """A call that answers with a protobuf. Bytes are given with their size, those in a tuple without."""
         arguments: list[bytes | int] = []
         for each in given:
             arguments += _sized(each) if isinstance(each, bytes) else each if isinstance(each, tuple) else (each,)
         answer = kind.FromString(self._call(function, *arguments))
         if answer.Error and answer.Error != "Function returned nothing.":
-            raise failure(text(answer.Error))
+            raise why(text(answer.Error))
         return answer
 
     def _tell(self, function: str, *arguments: bytes | int) -> None:
