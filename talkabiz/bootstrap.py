@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hypercorn.typing import ASGIFramework
 
     from talkabiz.realtime.rooms import Rooms
+    from talkabiz.whatsapp.conversations import LocalConversations
     from talkabiz.whatsapp.devices import Devices
     from talkabiz.whatsapp.local import LocalWhatsApp
 
@@ -147,6 +148,7 @@ async def _desk(
     settings: Settings, folder: Devices, reach: Reach, rooms: Rooms, restarts: Mapping[str, int] | None = None
 ) -> AsyncIterator[Desk]:
     """Everything behind the edges that talk to people, started; stopped in reverse."""
+    from talkabiz.whatsapp.conversations import LocalConversations
     from talkabiz.whatsapp.local import LocalWhatsApp
 
     async with AsyncExitStack() as stack:
@@ -154,10 +156,12 @@ async def _desk(
         loop = asyncio.get_running_loop()
         whatsapp = LocalWhatsApp(reach.library, folder, proxy_url=reach.proxy_url, loop=loop)
         stack.push_async_callback(whatsapp.shutdown, SHUTDOWN_SECONDS)
+        conversations = LocalConversations(whatsapp, loop=loop)
+        stack.push_async_callback(conversations.shutdown, 0)  # who sends has waited for what is under way
         painter = Painter()
         stack.callback(painter.close)
         around = Surroundings(whatsapp, rooms, Journal(), painter, SystemClock(), _limits(settings))
-        load = partial(_load, whatsapp, rooms)
+        load = partial(_load, whatsapp, conversations, rooms)
         quotas = _quotas(settings)
         desk = open_desk(around, load, api_key=settings.api_key, quotas=quotas, restarts=restarts)
         yield await stack.enter_async_context(desk)
@@ -205,14 +209,15 @@ def _size(health: Health) -> Told:
     return {"sessions": health.load().running, "resident_bytes": resident_bytes()}
 
 
-def _load(whatsapp: LocalWhatsApp, rooms: Rooms) -> Load:
+def _load(whatsapp: LocalWhatsApp, conversations: LocalConversations, rooms: Rooms) -> Load:
     return Load(
         running=whatsapp.running,
         queued=whatsapp.queued,
         started=whatsapp.started,
         abandoned=whatsapp.abandoned,
         threads=whatsapp.threads,
-        overdue=whatsapp.overdue,
+        overdue=whatsapp.overdue + conversations.overdue,
+        sending=conversations.sending,
         lag_seconds=whatsapp.lag_seconds,
         sockets=len(rooms.visitors()),
     )

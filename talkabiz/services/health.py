@@ -45,6 +45,8 @@ class Load:
     """Threads for runs and calls."""
     overdue: int = 0
     """Calls into the library that are past their deadline and haven't returned."""
+    sending: int = 0
+    """Messages that are being sent: those that the library has and WhatsApp hasn't acknowledged."""
     lag_seconds: float = 0.0
     """The age of the oldest event of the library that isn't a fact yet."""
     sockets: int = 0

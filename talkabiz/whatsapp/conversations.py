@@ -28,7 +28,6 @@ SEND_SECONDS = 80.0
 """The library waits 75 s for an acknowledgement."""
 MEDIA_SECONDS = 120.0
 CALL_SECONDS = 20.0
-DRAIN_SECONDS = 10.0
 
 SENDS = 128
 MEDIA = 8
@@ -98,9 +97,9 @@ class LocalConversations:
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
-    async def shutdown(self, seconds: float = DRAIN_SECONDS) -> int:
-        """Before the sessions close: nothing new is begun, and sends that are under way get so long. Returns how many
-        haven't been answered by then.
+    async def shutdown(self, seconds: float) -> int:
+        """Nothing new is begun, and sends that are under way get so long, if their sessions live so long. Returns how
+        many haven't been answered by then.
         """
         left, *_ = await asyncio.gather(self._sends.drain(seconds), self._media.drain(0), self._calls.drain(0))
         return left

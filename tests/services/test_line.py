@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from talkabiz.domain.content import Text
+from tests.services.line import ANI, OTHER_SHOP, SHOP, Line, jid
 from tests.whatsapp.ear import until
-
-if TYPE_CHECKING:
-    from tests.services.line import Line
 
 
 async def test_two_kliens_write_to_a_phone_and_hear_of_it(line: Line) -> None:
-    from tests.services.line import ANI, OTHER_SHOP, SHOP, jid
-
     kliens = {await line.link(number): number for number in (SHOP, OTHER_SHOP)}
     for klien_id, number in kliens.items():
         await line.conversations.send(await line.attempt(klien_id), jid(ANI), Text(f"dari {number}"))
