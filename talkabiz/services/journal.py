@@ -88,7 +88,7 @@ class _Net:
     def __init__(self, low: int) -> None:
         self._begin = low  # what is handed over from here on is new, also if its row was there when reading began
         self._low = low  # every row up to here has been seen
-        self._seen: set[int] = set()  # rows above `low` that have been seen: kliens' events aren't published in its order
+        self._seen: set[int] = set()  # rows above `low` that have been seen: not all come in its order
         self._suspects: set[int] = set()  # rows that weren't handed over when the net last looked
 
     def is_new(self, event: Event) -> bool:
