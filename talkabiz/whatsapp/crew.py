@@ -125,17 +125,20 @@ class Crew:
 
     def _order(self, job: _Job) -> None:
         with self._lock:
-            self._orders.put(job)
-            if self._threads >= len(self._under_way):
+            if self._threads >= len(self._under_way) or self._begin_thread() or self._threads:
+                self._orders.put(job)
                 return
-            self._threads += 1
+        self._settle(job, None, NotBegun())
+
+    def _begin_thread(self) -> bool:
         thread = threading.Thread(target=self._work, name=f"wa-{self._name}-{next(self._numbers)}", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # no more threads: one that is there takes it, or the next that can be had
+        except RuntimeError:  # no more threads: one of those that are there takes it
             log.exception("no thread for a call into the library", threads=self._threads)
-            with self._lock:
-                self._threads -= 1
+            return False
+        self._threads += 1
+        return True
 
     def _work(self) -> None:
         while job := self._next():
