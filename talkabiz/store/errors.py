@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+
+from tortoise.exceptions import IntegrityError
+
 from talkabiz.domain.errors import Sentence, TalkabizError
 
 
@@ -16,3 +20,8 @@ class StoreError(TalkabizError):
         "Database tidak dapat dipakai saat ini. Coba lagi sebentar.",
         "The database can't be used at the moment. Try again in a moment.",
     )
+
+    @property
+    def is_refusal(self) -> bool:
+        """The database works, and takes everything but this, however often it is tried: a table's rule forbids it."""
+        return isinstance(self.__cause__, IntegrityError | sqlite3.DataError)
