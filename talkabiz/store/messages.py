@@ -48,7 +48,7 @@ _ACCEPT = """
         AND (? IS NULL OR EXISTS (SELECT 1 FROM media WHERE media.id = ? AND media.klien_id = parties.klien_id))
     RETURNING id
 """
-_LAST = "UPDATE parties SET last_message_id = ?, last_at = ? WHERE klien_id = ? AND id = ?"
+_LAST = "UPDATE parties SET last_message_id = ?, last_at = MAX(?, COALESCE(last_at, '')) WHERE klien_id = ? AND id = ?"
 _OF_KLIEN = f"{MESSAGE} WHERE messages.klien_id = ?"
 _ONE = f"{_OF_KLIEN} AND messages.id = ?"
 _BY_WA_ID = f"{_OF_KLIEN} AND messages.chat_id = ? AND messages.wa_id = ?"

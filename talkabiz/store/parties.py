@@ -122,7 +122,7 @@ async def note_group(klien_id: int, party_id: int, *, name: str | None = None, m
 
 def _address(jid: str, alt: str = "") -> tuple[str, str | None, str | None]:
     """Where messages go, the number, the LID."""
-    both = [parse_jid(each) for each in (jid, alt) if each]
+    both = [parse_jid(jid), *([parse_jid(alt)] if alt else [])]
     phone = next((each.user for each in both if each.server == USER_SERVER), None)
     lid = next((make_jid(Jid(each.user, LID_SERVER)) for each in both if each.server == LID_SERVER), None)
     if phone is None and lid is None:
