@@ -4,7 +4,8 @@ a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -53,6 +54,7 @@ _GONE = """
 """
 _DUE = """
     SELECT * FROM media WHERE status = 'pending' AND (retry_at IS NULL OR retry_at <= ?)
+        AND klien_id IN (SELECT value FROM json_each(?))
     ORDER BY retry_at, id LIMIT ?
 """
 _OUTLIVED = "SELECT * FROM media WHERE status = 'stored' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
@@ -117,9 +119,9 @@ async def set_gone(klien_id: int, media_id: int) -> MediaRow | None:
     return next(iter(await _rows(_GONE, klien_id, media_id)), None)
 
 
-async def due(now: datetime, limit: int) -> list[MediaRow]:
-    """Of all kliens: what is to be fetched now, first what was never tried."""
-    return await _rows(_DUE, now, limit)
+async def due(now: datetime, limit: int, kliens: Iterable[int]) -> list[MediaRow]:
+    """Of these kliens: what is to be fetched now, first what was never tried."""
+    return await _rows(_DUE, now, json.dumps(list(kliens)), limit)
 
 
 async def outlived(now: datetime, limit: int) -> list[MediaRow]:
