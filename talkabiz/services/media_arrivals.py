@@ -1,0 +1,152 @@
+"""Fetches the files of messages that came in: at once, and where that fails again, for WhatsApp keeps them a while."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from talkabiz.domain.answers import CallFailed
+from talkabiz.domain.backoff import delay_seconds
+from talkabiz.domain.media_rules import LARGEST
+from talkabiz.services.conversations import Conversations
+from talkabiz.services.media import Kept, MediaStore
+from talkabiz.services.ports import Clock
+from talkabiz.store import media
+from talkabiz.store.errors import StoreError
+from talkabiz.store.media import MediaRow
+from talkabiz.store.writing import Tell, Writer
+
+MOST_TRIES = 5
+MOST_AT_ONCE = 6
+MOST_OF_A_KLIEN = 2
+PAGE = 500
+NET_SECONDS = 5.0
+SHORTEST_SECONDS = 15.0
+LONGEST_SECONDS = 600.0
+"""Of the wait before the next try."""
+
+TOO_LARGE, GONE, FAILED = "media_too_large", "media_gone", "media_not_fetched"
+_HOPELESS = {GONE, "no_media", "invalid_message"}
+_CUT_OFF = {"not_connected", "not_logged_in"}
+
+Connected = Callable[[], Mapping[int, str]]
+"""The attempt of each klien that is connected right now."""
+Changed = Callable[[Tell, int, int], Awaitable[None]]
+"""Told of a klien's medium that is stored or given up, in the transaction that stores it."""
+
+log = structlog.get_logger(__name__)
+
+
+class Arrivals:
+    def __init__(
+        self,
+        store: MediaStore,
+        writer: Writer,
+        clock: Clock,
+        conversations: Conversations,
+        *,
+        connected: Connected,
+        changed: Changed,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._clock = clock
+        self._conversations = conversations
+        self._connected = connected
+        self._changed = changed
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._of_klien: Counter[int] = Counter()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            while True:
+                self._store.news.clear()
+                try:
+                    await self._begin()
+                except StoreError as error:
+                    log.warning("media_not_looked_for", why=str(error.__cause__))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(NET_SECONDS):
+                        await self._store.news.wait()
+        finally:
+            for task in self._running.values():
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _begin(self) -> None:
+        """As many as there are places for, of kliens that are connected."""
+        if len(self._running) >= MOST_AT_ONCE or not (connected := self._connected()):
+            return
+        for row in await media.due(self._clock.now(), PAGE, connected.keys()):
+            if len(self._running) >= MOST_AT_ONCE:
+                break
+            if row.id not in self._running and self._of_klien[row.klien_id] < MOST_OF_A_KLIEN:
+                task = asyncio.create_task(self._fetch(row, connected[row.klien_id]), name=f"media {row.id}")
+                self._running[row.id] = task
+                self._of_klien[row.klien_id] += 1
+                task.add_done_callback(partial(self._end, row))
+
+    def _end(self, row: MediaRow, done: asyncio.Task[None]) -> None:
+        del self._running[row.id]
+        self._of_klien[row.klien_id] -= 1
+        if done.cancelled() or done.exception() is None:
+            self._store.wake()
+        else:  # the database can't be written: it is tried again when the net looks
+            log.warning("media_not_stored", klien_id=row.klien_id, media_id=row.id, why=str(done.exception()))
+
+    async def _fetch(self, row: MediaRow, attempt: str) -> None:
+        if (row.state.size or 0) > LARGEST:  # the library would hold all of it in memory
+            await self._fail(row, TOO_LARGE, for_good=True)
+            return
+        try:
+            data = await self._conversations.download(attempt, row.source or b"")
+            kept = await self._store.keep(row.klien_id, data, row.state.mimetype)
+        except CallFailed as error:
+            log.info("media_not_fetched", klien_id=row.klien_id, media_id=row.id, why=str(error))
+            if error.code not in _CUT_OFF:
+                await self._fail(row, GONE if error.code == GONE else FAILED, for_good=error.code in _HOPELESS)
+        except Exception:  # whatever it is: it must not be tried for ever
+            log.exception("media_not_kept", klien_id=row.klien_id, media_id=row.id)
+            await self._fail(row, FAILED)
+        else:
+            await self._store_row(row, kept)
+
+    async def _store_row(self, row: MediaRow, kept: Kept) -> None:
+        async def change(tell: Tell) -> bool:
+            stored = await media.set_stored(
+                row.klien_id,
+                row.id,
+                path=kept.path,
+                mimetype=kept.mimetype,
+                size=kept.size,
+                sha256=kept.sha256,
+                seconds=kept.seconds,
+                expires_at=self._store.expiry(),
+            )
+            if stored:
+                await self._changed(tell, row.klien_id, row.id)
+            return stored is not None
+
+        if not await self._writer.write(change):  # the klien is gone, or the message
+            await self._store.on_thread(self._store.files.remove, kept.path)
+
+    async def _fail(self, row: MediaRow, code: str, *, for_good: bool = False) -> None:
+        chance = random.random()  # noqa: S311 - jitter
+        wait = delay_seconds(row.tries + 1, chance, shortest=SHORTEST_SECONDS, longest=LONGEST_SECONDS)
+        is_last = for_good or row.tries + 1 >= MOST_TRIES
+        retry_at = None if is_last else self._clock.now() + timedelta(seconds=wait)
+
+        async def change(tell: Tell) -> None:
+            failed = await media.set_failed(row.klien_id, row.id, code, retry_at=retry_at)
+            if failed and is_last:
+                await self._changed(tell, row.klien_id, row.id)
+
+        await self._writer.write(change)
