@@ -57,7 +57,8 @@ class Settings(BaseSettings):
         "sqlite://talkabiz.db", description="Two slashes: relative to where the server starts; three: absolute."
     )
     sessions_dir: Path = Field(Path("sessions"), description="Where linked devices are kept: keys to the accounts.")
-    media_dir: Path = Field(Path("media"), description="Where files of messages will be kept. Not used yet.")
+    media_dir: Path = Field(Path("media"), description="Where files of messages are kept.")
+    media_days: int = Field(30, ge=0, le=3650, description="How many days files of messages are kept; 0: always.")
 
     # who may
     api_key: Annotated[str, AfterValidator(values.check_api_key)] | None = Field(
