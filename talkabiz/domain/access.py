@@ -53,6 +53,11 @@ class Principal:
     def may(self, scope: Scope) -> bool:
         return self.sees_all or scope in self.scopes
 
+    @property
+    def may_read_chats(self) -> bool:
+        """Whether it may know what is said: not with a link, nor with a key that only links."""
+        return self.kind is not Kind.LINK and (self.may(Scope.READ) or self.may(Scope.MESSAGE))
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

@@ -8,6 +8,11 @@ from typing import Any
 
 from talkabiz.domain.klien import iso
 
+CHAT_TYPES = frozenset({"message", "message_status"})
+"""Durable events that tell what was said: not everybody who may see a klien's session may see them."""
+PRESENCE = "presence"
+"""As these, but passing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

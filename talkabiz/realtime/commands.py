@@ -62,20 +62,24 @@ class Commands:
     # --- looking ------------------------------------------------------------------------------------------------------
 
     async def _subscribe(self, sid: str, visitor: Visitor, payload: Payload) -> Answer:
-        del visitor
         if payload.get("klien_id") == EVERY_KLIEN:
             _only(payload, "klien_id", "after")
             return await self._subscribe_list(sid, _count(payload, "after") or 0)
         _only(payload, "klien_id", "since")
-        return await self._subscribe_klien(sid, parse_klien_id(payload.get("klien_id")), _count(payload, "since"))
+        hears = visitor.principal.may_read_chats
+        klien_id, since = parse_klien_id(payload.get("klien_id")), _count(payload, "since")
+        return await self._subscribe_klien(sid, klien_id, since, with_chats=hears)
 
-    async def _subscribe_klien(self, sid: str, klien_id: int, since: int | None) -> Answer:
+    async def _subscribe_klien(self, sid: str, klien_id: int, since: int | None, *, with_chats: bool) -> Answer:
         """Join first, then read: whatever happens in between comes by the room, and the snapshot has it too."""
         was_there = self._rooms.watches(sid, klien_id)
-        room = self._rooms.watch(sid, klien_id)
-        await self._sio.enter_room(sid, room)
+        for room in self._rooms.watch(sid, klien_id):
+            await self._sio.enter_room(sid, room)
+        journal = self._desk.journal
         try:
-            events, gap = await self._desk.journal.since(klien_id, since) if since is not None else ([], False)
+            events, gap = (
+                await journal.since(klien_id, since, with_chats=with_chats) if since is not None else ([], False)
+            )
             snapshot = await self._desk.sessions.watch(klien_id)
         except NotFound:
             if not was_there:
@@ -99,7 +103,8 @@ class Commands:
         return await self._desk.sessions.live(klien_id)
 
     async def _look_away(self, sid: str, klien_id: int) -> None:
-        await self._sio.leave_room(sid, self._rooms.look_away(sid, klien_id))
+        for room in self._rooms.look_away(sid, klien_id):
+            await self._sio.leave_room(sid, room)
 
     # --- acting -------------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from typing import Any
 import socketio
 import structlog
 
-from talkabiz.domain.events import Event
-from talkabiz.realtime.rooms import LIST_ROOM, klien_room
+from talkabiz.domain.events import CHAT_TYPES, PRESENCE, Event
+from talkabiz.realtime.rooms import LIST_ROOM, chats_room, klien_room
 from talkabiz.services.journal import Journal
 
 RETRY_SECONDS = 1.0
@@ -35,8 +35,10 @@ class Relay:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def pass_on(self, event: Event) -> None:
-        """To those who watch this klien, then to the list. One room's fault keeps nothing from the other."""
-        for room, data in ((klien_room(event.klien_id), event.data), (LIST_ROOM, without_qr(event.data))):
+        """To those who watch this klien, then to the list; what was said, to those alone who may know it. One room's
+        fault keeps nothing from the other.
+        """
+        for room, data in _rooms_of(event):
             try:
                 await self._emit(event.type, data, room)
             except Exception:
@@ -50,6 +52,12 @@ class Relay:
         if not room:
             raise ValueError("an emit without a room would reach everybody")
         await self._sio.emit(name, data, room=room)
+
+
+def _rooms_of(event: Event) -> tuple[tuple[str, dict[str, Any]], ...]:
+    if event.type in {*CHAT_TYPES, PRESENCE}:
+        return ((chats_room(event.klien_id), event.data),)
+    return (klien_room(event.klien_id), event.data), (LIST_ROOM, without_qr(event.data))
 
 
 def without_qr(data: dict[str, Any]) -> dict[str, Any]:

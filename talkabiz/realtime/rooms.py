@@ -1,6 +1,7 @@
 """The whole list of rooms, who may join which, and who is in them.
 
-    klien:<id>   everything about one klien, its QR included: that klien's own credentials, operators, admins
+    klien:<id>   one klien's session, its QR included: that klien's own credentials, operators, admins
+    chats:<id>   one klien's messages: its keys that may read them, operators, admins; no links
     kliens       every klien's transitions, without QR: operators and admins
 
 Each socket also has a room of its own, named by its id: Socket.IO makes it.
@@ -19,6 +20,10 @@ LIST_ROOM = "kliens"
 
 def klien_room(klien_id: int) -> str:
     return f"klien:{klien_id}"
+
+
+def chats_room(klien_id: int) -> str:
+    return f"chats:{klien_id}"
 
 
 def may_look(principal: Principal) -> bool:
@@ -67,8 +72,8 @@ class Rooms:
 
     # --- watching -----------------------------------------------------------------------------------------------------
 
-    def watch(self, sid: str, klien_id: int) -> str:
-        """The room of this klien, which the socket now watches.
+    def watch(self, sid: str, klien_id: int) -> tuple[str, ...]:
+        """The rooms of this klien that the socket may be in; it now watches.
 
         Raises:
             NotFound: another klien's, or the socket is gone by now.
@@ -80,7 +85,8 @@ class Rooms:
         if not may_look(visitor.principal):
             raise MissingScope
         self._watchers.setdefault(klien_id, set()).add(sid)
-        return klien_room(klien_id)
+        hears = visitor.principal.may_read_chats
+        return (klien_room(klien_id), chats_room(klien_id)) if hears else (klien_room(klien_id),)
 
     def watch_list(self, sid: str) -> str:
         """The room of all kliens; being in it watches nobody. Raises NotFound for one klien's credentials."""
@@ -92,13 +98,13 @@ class Rooms:
     def watches(self, sid: str, klien_id: int) -> bool:
         return sid in self._watchers.get(klien_id, ())
 
-    def look_away(self, sid: str, klien_id: int) -> str:
-        """The room of this klien, which the socket doesn't watch any more."""
+    def look_away(self, sid: str, klien_id: int) -> tuple[str, ...]:
+        """The rooms of this klien, which the socket doesn't watch any more."""
         sids = self._watchers.get(klien_id, set())
         sids.discard(sid)
         if not sids:
             self._watchers.pop(klien_id, None)
-        return klien_room(klien_id)
+        return klien_room(klien_id), chats_room(klien_id)
 
     def count(self, klien_id: int) -> int:
         """How many sockets watch this klien right now."""

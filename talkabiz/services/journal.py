@@ -44,9 +44,14 @@ class Journal:
     def readers(self) -> int:
         return len(self._queues)
 
-    async def since(self, klien_id: int, seq: int, limit: int = PAGE) -> tuple[list[Event], bool]:
-        """The klien's durable events after `seq`, oldest first, and whether older ones than kept were asked for."""
-        return await events.since(klien_id, seq, limit)
+    async def since(
+        self, klien_id: int, seq: int, limit: int = PAGE, *, with_chats: bool = True
+    ) -> tuple[list[Event], bool]:
+        """The klien's durable events after `seq`, oldest first, and whether older ones than kept were asked for.
+
+        `with_chats`: what was said, too.
+        """
+        return await events.since(klien_id, seq, limit, with_chats=with_chats)
 
     async def reader(self) -> AsyncGenerator[Event, None]:
         """Every event from now on, once each, a klien's own in order; passing ones too."""

@@ -11,13 +11,17 @@ from datetime import datetime
 from typing import Any
 
 from talkabiz.domain.errors import NotFound
-from talkabiz.domain.events import Event
+from talkabiz.domain.events import CHAT_TYPES, Event
 from talkabiz.store.database import connected
 
 _NEXT_SEQ = "UPDATE kliens SET seq = seq + 1 WHERE id = ? RETURNING seq"
 _APPEND = "INSERT INTO journal_events (klien_id, seq, type, at, data) VALUES (?, ?, ?, ?, ?) RETURNING id"
 _LAST_SEQ = "SELECT seq FROM kliens WHERE id = ?"
 _SINCE = "SELECT * FROM journal_events WHERE klien_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+_CHATS = ", ".join(f"'{name}'" for name in sorted(CHAT_TYPES))
+_SINCE_BUT_CHATS = f"""
+    SELECT * FROM journal_events WHERE klien_id = ? AND seq > ? AND type NOT IN ({_CHATS}) ORDER BY seq LIMIT ?
+"""  # noqa: S608 - words of our own
 _AFTER = "SELECT * FROM journal_events WHERE id > ? ORDER BY id LIMIT ?"
 _LAST_SEQS = "SELECT id, seq FROM kliens"
 _LAST_ID = "SELECT MAX(id) AS id FROM journal_events"
@@ -38,15 +42,17 @@ async def append(klien_id: int, type: str, at: datetime, data: dict[str, Any]) -
     return Event(appended[0]["id"], klien_id, seq, type, at, data)
 
 
-async def since(klien_id: int, seq: int, limit: int) -> tuple[list[Event], bool]:
+async def since(klien_id: int, seq: int, limit: int, *, with_chats: bool = True) -> tuple[list[Event], bool]:
     """The klien's events above `seq`, oldest first, and whether there is a gap: the first of them isn't kept any more.
 
-    `limit` is at least 1.
+    `limit` is at least 1. `with_chats`: those of CHAT_TYPES, too.
     """
     # First the klien: what is appended between the two questions must not look like something lost.
     _, last = await connected().execute_query(_LAST_SEQ, [klien_id])
-    events = await _events(_SINCE, klien_id, seq, limit)
+    events = await _events(_SINCE, klien_id, seq, limit if with_chats else 1)
     first_kept = events[0].seq if events else last[0]["seq"] + 1 if last else 0
+    if not with_chats:
+        events = await _events(_SINCE_BUT_CHATS, klien_id, seq, limit)
     return events, first_kept > seq + 1
 
 

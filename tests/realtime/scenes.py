@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from talkabiz.domain.access import Caller
+from talkabiz.domain.events import CHAT_TYPES, PRESENCE, Event
+from talkabiz.store import events
+from talkabiz.store.database import transaction
 from tests.edges import API_KEY, House, Json
 from tests.fakes import QR_TEXT
 from tests.realtime.wire import EVENT, REFUSED, wire
 
 NAME, PHONE = "Warung Rahasia", "628155555555"
-SECRETS = (NAME, PHONE, PHONE[2:], QR_TEXT, "<svg", "2@")
+SAID = "Transfer ke rekening rahasia."
+SECRETS = (NAME, PHONE, PHONE[2:], QR_TEXT, "<svg", "2@", SAID)
 CALLER = Caller("test")
 EVERY_KLIEN = "*"
 UNAUTHORIZED = f'{REFUSED}{{"message":"unauthorized"}}'
 
 
+async def say(house: House, klien_id: int, text: str = SAID) -> None:
+    """Whatever is told of what is said, each kind once."""
+    for type_ in sorted(CHAT_TYPES):
+        async with transaction():
+            event = await events.append(klien_id, type_, house.clock.now(), {"klien_id": klien_id, "text": text})
+        house.desk.journal.publish(event)
+    passing = {"klien_id": klien_id, "who": {"name": text}, "online": True, "last_seen": None}
+    house.desk.journal.publish(Event(None, klien_id, event.seq, PRESENCE, house.clock.now(), passing))
+
+
 async def let_everything_happen(house: House, address: str, klien_id: int) -> None:
-    """Off, codes on show, linked anew and off again; over when somebody who may has seen it all."""
+    """Off, codes on show, linked anew, talk, and off again; over when somebody who may has seen it all."""
     async with wire(address) as control:
         await control.connect({"token": API_KEY})
         await control.ask("subscribe", {"klien_id": klien_id})
         await house.desk.sessions.disconnect(klien_id)
         await house.link(klien_id, PHONE, NAME)
+        await say(house, klien_id)
         await house.desk.sessions.disconnect(klien_id)
         assert await control.wait_for(f'{EVENT}["disconnected"', nth=2) != "closed"
         assert [secret for secret in SECRETS if secret in str(control.frames)] == list(SECRETS), (

@@ -26,11 +26,13 @@ from tests.realtime.scenes import (
     EVERY_KLIEN,
     NAME,
     PHONE,
+    SAID,
     SECRETS,
     UNAUTHORIZED,
     code_of,
     id_of_link,
     let_everything_happen,
+    say,
 )
 from tests.realtime.wire import CONNECTED, EVENT, REFUSED, Wire, wire
 from tests.web.test_matrix import rows
@@ -48,7 +50,7 @@ COMMANDS = {
 INCOMPLETE = {"pairing_code": "invalid_input"}
 # Names that Socket.IO has a meaning for, or that other servers take.
 NO_COMMANDS = ("connect", "disconnect", "*", "connect_error", "join", "enter_room", "room", "message", "emit", "")
-ROOMS = {"LIST_ROOM", "klien_room"}
+ROOMS = {"LIST_ROOM", "klien_room", "chats_room"}
 
 
 def test_the_matrix_knows_every_command(house: House) -> None:
@@ -233,6 +235,8 @@ class Guest:
     looking: str | None = "not_found"
     acting: str | None = "not_found"
     list_of_all: str | None = "not_found"
+    hears: bool = False
+    """Whether it may know what is said."""
 
     def code(self, command: str) -> str | None:
         """None: it may."""
@@ -245,12 +249,18 @@ async def guests(house: House, secret_id: int, other_id: int) -> list[Guest]:
         Guest("another klien's key", await house.key_of(other_id)),
         Guest("another klien's key for reading", await house.key_of(other_id, Scope.READ)),
         Guest("another klien's link", (await link(other_id, caller=CALLER)).token),
-        Guest("its own key for reading", await house.key_of(secret_id, Scope.READ), None, "missing_scope"),
-        Guest("its own key for all but sessions", await house.key_of(secret_id, *but_sessions), None, "missing_scope"),
+        Guest("its own key for reading", await house.key_of(secret_id, Scope.READ), None, "missing_scope", hears=True),
+        Guest(
+            "its own key for all but sessions",
+            await house.key_of(secret_id, *but_sessions),
+            None,
+            "missing_scope",
+            hears=True,
+        ),
         Guest("its own key for sessions", await house.key_of(secret_id, Scope.SESSION), None, None),
-        Guest("its own key", await house.key_of(secret_id), None, None),
+        Guest("its own key", await house.key_of(secret_id), None, None, hears=True),
         Guest("its own link", (await link(secret_id, caller=CALLER)).token, None, None),
-        Guest("an admin key", API_KEY, None, None, None),
+        Guest("an admin key", API_KEY, None, None, None, hears=True),
     ]
 
 
@@ -308,6 +318,7 @@ async def _hears_what_it_may(each: There, secret_id: int, other_id: int) -> None
         assert about == set(), "it asked for nothing"
     elif each.guest.looking is None:
         assert about == {secret_id}, each.guest.name
+        assert any(SAID in frame for frame in each.client.frames) is each.guest.hears, each.guest.name
     else:
         assert about == {other_id}, each.guest.name
         assert not [secret for secret in SECRETS for frame in each.client.frames if secret in frame], each.guest.name
@@ -326,6 +337,17 @@ async def test_each_command_of_the_matrix_is_right_but_for_its_credential(
             assert "snapshots" in await each.client.ask("subscribe", {"klien_id": EVERY_KLIEN})
 
 
+async def test_what_was_said_is_told_afterwards_to_those_who_may_know_it(
+    house: House, secret_id: int, there: list[There]
+) -> None:
+    await say(house, secret_id)
+    for each in there:
+        if each.guest.looking is None:
+            answer = await each.client.ask("subscribe", {"klien_id": secret_id, "since": 0})
+            assert (SAID in str(answer)) is each.guest.hears, each.guest.name
+            assert answer["events"][0]["seq"] == 1, "all else is told to both"
+
+
 async def test_no_payload_leads_into_a_room(
     house: House, address: str, secret_id: int, other_id: int, there: list[There], *, tmp_path: Path
 ) -> None:
@@ -333,6 +355,7 @@ async def test_no_payload_leads_into_a_room(
     strangers_here = [each for each in there if each.guest.looking]
     before, asked_before = rows(tmp_path), list(house.whatsapp.asked)
     payloads = _payloads(secret_id, other_id, there[-1].sid)
+    payloads += [({"klien_id": rooms.chats_room(secret_id)},), (rooms.chats_room(secret_id),)]
     asked = [(command, payload) for command in COMMANDS for payload in payloads]
     asked += [(name, payload) for name in NO_COMMANDS for payload in payloads[::7] + payloads[-3:]]
     for each in strangers_here:
@@ -341,7 +364,8 @@ async def test_no_payload_leads_into_a_room(
             known = code_of(answer) in {"not_found", "invalid_input", "missing_scope"}
             assert known, f"{command} {payload}: {answer}"
     for each in strangers_here:
-        assert set(house.realtime._sio.rooms(each.sid)) == {each.sid, rooms.klien_room(other_id)}
+        own = {each.sid, rooms.klien_room(other_id)}
+        assert own <= set(house.realtime._sio.rooms(each.sid)) <= own | {rooms.chats_room(other_id)}
     assert house.rooms.visitors().keys() == {each.sid for each in there}
     assert rows(tmp_path) == before
     assert house.whatsapp.asked == asked_before

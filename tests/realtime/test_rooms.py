@@ -159,8 +159,10 @@ def test_rooms_are_for_those_who_may() -> None:
     rooms.arrive("operator", visitor(Principal(Kind.OPERATOR, 1)))
     rooms.arrive("own", visitor(Principal(Kind.KLIEN, 2, 7)))
     rooms.arrive("sender", visitor(Principal(Kind.KLIEN, 3, 7, frozenset({Scope.MESSAGE}))))
-    assert [rooms.watch(sid, 7) for sid in ("admin", "operator", "own")] == ["klien:7"] * 3
-    assert rooms.count(7) == 3
+    rooms.arrive("linking", visitor(Principal(Kind.KLIEN, 4, 7, frozenset({Scope.SESSION}))))
+    assert [rooms.watch(sid, 7) for sid in ("admin", "operator", "own")] == [("klien:7", "chats:7")] * 3
+    assert rooms.watch("linking", 7) == ("klien:7",)
+    assert rooms.count(7) == 4
     with pytest.raises(MissingScope):
         rooms.watch("sender", 7)
     for sid in ("own", "sender", "gone"):
@@ -168,7 +170,7 @@ def test_rooms_are_for_those_who_may() -> None:
             rooms.watch(sid, 8)
         with pytest.raises(NotFound):
             rooms.watch_list(sid)
-    assert (rooms.count(7), rooms.count(8)) == (3, 0)
+    assert (rooms.count(7), rooms.count(8)) == (4, 0)
 
 
 def test_who_is_gone_watches_nobody() -> None:

@@ -103,3 +103,16 @@ async def test_nothing_happens_to_a_klien_that_does_not_exist(database: str) -> 
     with pytest.raises(NotFound):
         await append(1)
     assert await events.last_id() == 0
+
+
+async def test_what_was_said_can_be_left_out_and_is_no_gap(klien: Klien) -> None:
+    types = ("connected", "message", "message_status", "reconnecting", "message")
+    async with transaction():
+        written = [await events.append(klien.id, type_, NOW, {}) for type_ in types]
+    assert await events.since(klien.id, 0, 10, with_chats=False) == ([written[0], written[3]], False)
+    assert await events.since(klien.id, 0, 1, with_chats=False) == ([written[0]], False)
+    assert await events.since(klien.id, 1, 10, with_chats=False) == ([written[3]], False)
+    assert await events.since(klien.id, 4, 10, with_chats=False) == ([], False)
+    await delete_up_to(2)
+    assert await events.since(klien.id, 0, 10, with_chats=False) == ([written[3]], True)
+    assert await events.since(klien.id, 2, 10, with_chats=False) == ([written[3]], False)
