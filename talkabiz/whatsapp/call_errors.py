@@ -76,7 +76,7 @@ _CODES = (
     ("upload failed", "media_unreachable"),
     ("download failed", "media_unreachable"),
     ("no signal session established", "no_session"),
-    ("failed to prefetch sessions", "no_session"),
+    ("failed to prefetch sessions", "store_failed"),
     ("proto:", "invalid_message"),
     ("failed to marshal message", "invalid_message"),
     ("database", "store_failed"),

@@ -13,7 +13,8 @@ from talkabiz.whatsapp.binding import Binding, load
 from talkabiz.whatsapp.devices import Devices
 from talkabiz.whatsapp.local import LocalWhatsApp
 from tests.sandbox.authority import certificates
-from tests.whatsapp.ear import Ear
+from tests.whatsapp.ear import Ear, link
+from tests.whatsapp.shop import ANI, BUDI, KLIEN, SHOP, Shop
 
 CERTIFICATES = certificates()
 
@@ -21,6 +22,7 @@ CERTIFICATES = certificates()
 from talkabiz.sandbox.noise import Authority  # noqa: E402
 from talkabiz.sandbox.tokens import Tokens, read_tokens  # noqa: E402
 from talkabiz.sandbox.world import Sandbox  # noqa: E402
+from tests.sandbox.chatting import fast_directory, let_chat  # noqa: E402
 
 Open: TypeAlias = Callable[..., LocalWhatsApp]
 
@@ -100,3 +102,18 @@ def close_edge(opened: list[tuple[LocalWhatsApp, Devices]]) -> Callable[[], Awai
 @pytest.fixture
 async def edge(open_edge: Open) -> LocalWhatsApp:
     return open_edge()
+
+
+@pytest.fixture
+async def shop(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, tmp_path: Path) -> AsyncIterator[Shop]:
+    with fast_directory(tmp_path) as directory:
+        let_chat(sandbox, directory)
+        made = Shop(edge, sandbox)
+        for number, name in ((ANI, "Ani"), (BUDI, "Budi")):
+            sandbox.phones.add(number, name)
+        sandbox.phones.add(SHOP, "Toko")
+        await sandbox.chats.set_chats(SHOP, chats=False)  # what it hears itself is enough
+        made.attempt = await link(edge, sandbox, ear, KLIEN, SHOP)
+        yield made
+        await edge.shutdown(10)
+        await sandbox.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from talkabiz.sandbox.errors import SandboxError
 from talkabiz.sandbox.nodes import Attribute, Node
 from talkabiz.sandbox.world import Sandbox
 from talkabiz.whatsapp.binding import Binding
-from talkabiz.whatsapp.call_errors import failure
+from talkabiz.whatsapp.call_errors import failure, send_failure
 from talkabiz.whatsapp.calls import LARGEST_MESSAGE, Calls
 from talkabiz.whatsapp.incoming import TYPING
 from talkabiz.whatsapp.local import LocalWhatsApp
@@ -29,21 +29,6 @@ from talkabiz.whatsapp.outgoing import message_of
 from tests.sandbox.chatting import fast_directory, let_chat
 from tests.whatsapp.ear import Ear, fresh_attempt, link, until
 from tests.whatsapp.shop import ANI, BUDI, KLIEN, SHOP, Shop, jid
-
-
-@pytest.fixture
-async def shop(edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, tmp_path: Path) -> AsyncIterator[Shop]:
-    with fast_directory(tmp_path) as directory:
-        let_chat(sandbox, directory)
-        made = Shop(edge, sandbox)
-        for number, name in ((ANI, "Ani"), (BUDI, "Budi")):
-            sandbox.phones.add(number, name)
-        sandbox.phones.add(SHOP, "Toko")
-        await sandbox.chats.set_chats(SHOP, chats=False)  # what it hears itself is enough
-        made.attempt = await link(edge, sandbox, ear, KLIEN, SHOP)
-        yield made
-        await edge.shutdown(10)
-        await sandbox.stop()
 
 
 async def test_it_hears_what_a_phone_says_and_is_heard(shop: Shop) -> None:
@@ -257,9 +242,7 @@ def test_every_event_is_asked_for_once(binding: Binding) -> None:
         ("server returned error 463", "error_463"),
         ("no LID found for 62@s.whatsapp.net from server", "no_lid"),
         ("websocket not connected", "not_connected"),
-        ("websocket disconnected before message send returned response", "unanswered"),
         ("websocket disconnected before info query returned response", "not_connected"),
-        ("timed out waiting for message send response", "unanswered"),
         ("info query timed out", "timed_out"),
         ("info query returned status 429: rate-overlimit", "refused_429"),
         ("failed to get group members: you're not participating in that group", "not_in_group"),
@@ -273,8 +256,46 @@ def test_every_event_is_asked_for_once(binding: Binding) -> None:
 )
 def test_what_the_library_says_becomes_a_code(said: str, code: str) -> None:
     failed = failure(said)
-    assert failed.code == code
-    assert failed.may_have_happened is (code == "unanswered")
+    assert (failed.code, failed.may_have_happened) == (code, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("server returned error 463", "error_463"),
+        ("no LID found for 62@s.whatsapp.net from server", "no_lid"),
+        ("failed to get user info for 62@lid to fill LID cache: websocket not connected", "not_connected"),
+        ("failed to get group members: you're not participating in that group", "not_in_group"),
+        ("failed to get group members: that group does not exist", "group_not_found"),
+        ("failed to get device list: info query timed out", "timed_out"),
+        ("failed to get device list: websocket disconnected before info query returned response", "not_connected"),
+        ("failed to prefetch sessions: database is locked", "store_failed"),
+        ("failed to send message node: websocket not connected", "not_connected"),
+        ("failed to send message node: frame socket is closed", "not_connected"),
+        ("proto: cannot parse invalid wire-format data", "invalid_message"),
+    ],
+)
+def test_a_message_that_has_not_left_is_known_by_the_step_at_which_it_failed(said: str, code: str) -> None:
+    failed = send_failure(said)
+    assert (failed.code, failed.may_have_happened) == (code, False)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "timed out waiting for message send response",
+        "websocket disconnected before message send returned response",
+        "websocket disconnected before message send (retry) returned response",
+        "websocket not connected",  # before it was to be said once more
+        "frame socket is closed",
+        "failed to send message node: failed to write msg: write tcp 127.0.0.1: broken pipe",
+        "context canceled",
+        "something new",
+    ],
+)
+def test_a_message_is_never_taken_for_unsent_without_proof(said: str) -> None:
+    failed = send_failure(said)
+    assert (failed.code, failed.may_have_happened) == ("unanswered", True)
 
 
 # ── what the library has no word for ──
