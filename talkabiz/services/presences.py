@@ -6,6 +6,7 @@ from typing import Any
 
 from talkabiz.domain.events import Event
 from talkabiz.domain.heard import PresenceHeard, TypingHeard
+from talkabiz.domain.ids import LID_SERVER, USER_SERVER, parse_jid
 from talkabiz.domain.klien import iso
 from talkabiz.domain.message import Party
 from talkabiz.services.journal import Journal
@@ -44,4 +45,6 @@ class Presences:
         for address in filter(None, (jid, alt)):
             if found := await parties.find(klien_id, address):
                 return found.as_dict()
-        return Party(0, jid).as_dict()
+        where = parse_jid(jid)
+        phone = where.user if where.server == USER_SERVER else None
+        return Party(0, jid, phone, jid if where.server == LID_SERVER else None).as_dict()

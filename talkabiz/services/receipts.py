@@ -7,9 +7,8 @@ person is kept, also of messages that we don't know: their answer may be on its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Protocol
 
 from talkabiz.domain.heard import ReceiptHeard, ReceiptType
 from talkabiz.domain.message import Direction, Message, Party, Status
@@ -36,15 +35,10 @@ _OWN: Mapping[ReceiptType, Status] = {
 }
 
 
-class Settle(Protocol):
-    async def __call__(self, klien_id: int, chat_id: int, wa_id: str, at: datetime, tell: Tell) -> object:
-        """In the transaction: a message of ours with this id arrived in that chat, and we don't know it. It may be one
-        that is `uncertain`.
-        """
-
-
-async def nobody_asks(klien_id: int, chat_id: int, wa_id: str, at: datetime, tell: Tell) -> None:
-    """Where nothing is ever sent."""
+Settle = Callable[[int, int, str, datetime, Tell], Awaitable[object]]
+"""In the transaction: in this klien's chat, a message of ours with this id by WhatsApp has arrived, at this time, and no
+message has that id. It may be one that is `uncertain`.
+"""
 
 
 async def take_receipt(taking: Taking, heard: ReceiptHeard, settle: Settle) -> None:
