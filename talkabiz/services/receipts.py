@@ -36,8 +36,8 @@ _OWN: Mapping[ReceiptType, Status] = {
 
 
 Settle = Callable[[int, int, str, datetime, Tell], Awaitable[object]]
-"""In the transaction: in this klien's chat, a message of ours with this id by WhatsApp has arrived, at this time, and no
-message has that id. It may be one that is `uncertain`.
+"""In the transaction: a message of ours with this id by WhatsApp has arrived in this klien's chat, at this time, and none
+has that id. It may be one that is `uncertain`.
 """
 
 

@@ -134,7 +134,7 @@ async def test_what_is_settled_moves_on_with_the_receipt_that_settled_it(hearing
         assert moved
         await tell(klien, "message_status", NOW, moved.as_dict())
 
-    hearing.inbound._taker._settle = settle  # type: ignore[assignment]
+    hearing.inbound._taker._settle = settle
     events = await hearing.hear_all(klien_id, receipt(READ, "3EB0A"))
     assert [(event.data["id"], event.data["status"]) for event in events] == [(it.id, "sent"), (it.id, "read")]
 
