@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from typing import Protocol
 
 import structlog
 
 from talkabiz.domain.answers import CallFailed
 from talkabiz.domain.backoff import delay_seconds
-from talkabiz.domain.media_rules import LARGEST
-from talkabiz.services.conversations import Conversations
+from talkabiz.domain.media_rules import LARGEST, MB
 from talkabiz.services.media import Kept, MediaStore
 from talkabiz.services.ports import Clock
 from talkabiz.store import media
@@ -26,7 +26,9 @@ from talkabiz.store.writing import Tell, Writer
 MOST_TRIES = 5
 MOST_AT_ONCE = 6
 MOST_OF_A_KLIEN = 2
-PAGE = 500
+LARGE = 16 * MB
+"""The library holds all of a file in memory, and so do we: of those that are larger than this, one at once."""
+PAGE = 50
 NET_SECONDS = 5.0
 SHORTEST_SECONDS = 15.0
 LONGEST_SECONDS = 600.0
@@ -34,7 +36,8 @@ LONGEST_SECONDS = 600.0
 
 TOO_LARGE, GONE, FAILED = "media_too_large", "media_gone", "media_not_fetched"
 _HOPELESS = {GONE, "no_media", "invalid_message"}
-_CUT_OFF = {"not_connected", "not_logged_in"}
+_CUT_OFF = {"not_connected", "not_logged_in", "not_begun"}
+"""Nobody was asked: that is no try, and the net looks for it again."""
 
 Connected = Callable[[], Mapping[int, str]]
 """The attempt of each klien that is connected right now."""
@@ -44,13 +47,19 @@ Changed = Callable[[Tell, int, int], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 
+class Downloads(Protocol):
+    """What is used of `Conversations`."""
+
+    async def download(self, attempt: str, raw: bytes) -> bytes: ...
+
+
 class Arrivals:
     def __init__(
         self,
         store: MediaStore,
         writer: Writer,
         clock: Clock,
-        conversations: Conversations,
+        phones: Downloads,
         *,
         connected: Connected,
         changed: Changed,
@@ -58,11 +67,12 @@ class Arrivals:
         self._store = store
         self._writer = writer
         self._clock = clock
-        self._conversations = conversations
+        self._phones = phones
         self._connected = connected
         self._changed = changed
-        self._running: dict[int, asyncio.Task[None]] = {}
+        self._running: dict[int, asyncio.Task[bool]] = {}
         self._of_klien: Counter[int] = Counter()
+        self._large = 0
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -82,42 +92,56 @@ class Arrivals:
             await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     async def _begin(self) -> None:
-        """As many as there are places for, of kliens that are connected."""
-        if len(self._running) >= MOST_AT_ONCE or not (connected := self._connected()):
-            return
-        for row in await media.due(self._clock.now(), PAGE, connected.keys()):
-            if len(self._running) >= MOST_AT_ONCE:
-                break
-            if row.id not in self._running and self._of_klien[row.klien_id] < MOST_OF_A_KLIEN:
-                task = asyncio.create_task(self._fetch(row, connected[row.klien_id]), name=f"media {row.id}")
-                self._running[row.id] = task
-                self._of_klien[row.klien_id] += 1
-                task.add_done_callback(partial(self._end, row))
+        """As many as there are places for, of kliens that are connected and have a place."""
+        connected, goes_on = dict(self._connected()), True
+        while goes_on and len(self._running) < MOST_AT_ONCE:
+            free = [klien_id for klien_id in connected if self._of_klien[klien_id] < MOST_OF_A_KLIEN]
+            rows = await media.due(self._clock.now(), PAGE, free)
+            begun = [row for row in rows if self._start(row, connected[row.klien_id])]
+            goes_on = bool(begun) and len(rows) == PAGE
 
-    def _end(self, row: MediaRow, done: asyncio.Task[None]) -> None:
+    def _start(self, row: MediaRow, attempt: str) -> bool:
+        """Unless it runs already, or has to wait for others."""
+        is_full = len(self._running) >= MOST_AT_ONCE or self._of_klien[row.klien_id] >= MOST_OF_A_KLIEN
+        if is_full or row.id in self._running or (_is_large(row) and self._large):
+            return False
+        task = asyncio.create_task(self._fetch(row, attempt), name=f"media {row.id}")
+        self._running[row.id] = task
+        self._of_klien[row.klien_id] += 1
+        self._large += _is_large(row)
+        task.add_done_callback(partial(self._end, row))
+        return True
+
+    def _end(self, row: MediaRow, done: asyncio.Task[bool]) -> None:
         del self._running[row.id]
         self._of_klien[row.klien_id] -= 1
-        if done.cancelled() or done.exception() is None:
+        self._large -= _is_large(row)
+        if done.cancelled():
+            return
+        if error := done.exception():  # the database can't be written: it is tried again when the net looks
+            log.warning("media_not_stored", klien_id=row.klien_id, media_id=row.id, why=str(error))
+        elif done.result():
             self._store.wake()
-        else:  # the database can't be written: it is tried again when the net looks
-            log.warning("media_not_stored", klien_id=row.klien_id, media_id=row.id, why=str(done.exception()))
 
-    async def _fetch(self, row: MediaRow, attempt: str) -> None:
+    async def _fetch(self, row: MediaRow, attempt: str) -> bool:
+        """Whether anything came of it, be it a failure."""
         if (row.state.size or 0) > LARGEST:  # the library would hold all of it in memory
             await self._fail(row, TOO_LARGE, for_good=True)
-            return
+            return True
         try:
-            data = await self._conversations.download(attempt, row.source or b"")
+            data = await self._phones.download(attempt, row.source or b"")
             kept = await self._store.keep(row.klien_id, data, row.state.mimetype)
         except CallFailed as error:
             log.info("media_not_fetched", klien_id=row.klien_id, media_id=row.id, why=str(error))
-            if error.code not in _CUT_OFF:
-                await self._fail(row, GONE if error.code == GONE else FAILED, for_good=error.code in _HOPELESS)
+            if error.code in _CUT_OFF:
+                return False
+            await self._fail(row, GONE if error.code == GONE else FAILED, for_good=error.code in _HOPELESS)
         except Exception:  # whatever it is: it must not be tried for ever
             log.exception("media_not_kept", klien_id=row.klien_id, media_id=row.id)
             await self._fail(row, FAILED)
         else:
             await self._store_row(row, kept)
+        return True
 
     async def _store_row(self, row: MediaRow, kept: Kept) -> None:
         async def change(tell: Tell) -> bool:
@@ -150,3 +174,7 @@ class Arrivals:
                 await self._changed(tell, row.klien_id, row.id)
 
         await self._writer.write(change)
+
+
+def _is_large(row: MediaRow) -> bool:
+    return (row.state.size or 0) > LARGE

@@ -8,7 +8,6 @@ import hashlib
 import io
 import os
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,52 +26,17 @@ from talkabiz.domain.media_errors import (
 )
 from talkabiz.domain.media_rules import MB, OPUS
 from talkabiz.domain.message import MediaState
-from talkabiz.outside.fetch import Fetcher
-from talkabiz.outside.guard import Guard
-from talkabiz.services.journal import Journal
-from talkabiz.services.media import FETCHES, MediaStore
-from talkabiz.services.media_files import COMING, STRAY_SECONDS, Files
+from talkabiz.services.media import FETCHES
+from talkabiz.services.media_files import COMING, STRAY_SECONDS
 from talkabiz.services.media_sweeping import Sweeper
 from talkabiz.services.voices import Voices
 from talkabiz.store import kliens, media
 from talkabiz.store.database import transaction
-from talkabiz.store.writing import Writer
 from tests import samples
-from tests.fakes import ManualClock
-from tests.outside.server import Server, answer
+from tests.cabinet import DAYS, Cabinet, open_cabinet
+from tests.outside.server import answer
 
-DAYS = 30
 PNG = samples.picture("PNG")
-
-
-@dataclass
-class Cabinet:
-    """A MediaStore, and what it stands on."""
-
-    store: MediaStore
-    files: Files
-    writer: Writer
-    clock: ManualClock
-    server: Server
-
-    async def text(self, klien_id: int, media_id: int) -> bytes:
-        return await self.store.read(klien_id, media_id)
-
-    def on_disk(self) -> list[Path]:
-        return [path for path in self.files.root.rglob("*") if path.is_file()]
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server.port}{path}"
-
-
-async def open_cabinet(folder: Path, voices: Voices, days: int = DAYS) -> AsyncIterator[Cabinet]:
-    files, writer, clock = Files.open(folder), Writer(Journal().publish), ManualClock()
-    async with Server().running(None) as server:
-        fetcher = Fetcher(Guard((f"127.0.0.1:{server.port}",)))
-        store = MediaStore(files, writer, clock, fetcher.fetch, voices, days=days)
-        yield Cabinet(store, files, writer, clock, server)
-        store.close()
-        fetcher.close()
 
 
 @pytest.fixture(name="cabinet")
