@@ -41,11 +41,12 @@ _ADD = """
 _GET = "SELECT * FROM media WHERE klien_id = ? AND id = ?"
 _STORED = """
     UPDATE media SET status = 'stored', path = ?, mimetype = ?, size = ?, sha256 = ?,
-        filename = COALESCE(?, filename), seconds = COALESCE(?, seconds), error = NULL, retry_at = NULL, expires_at = ?
+        filename = COALESCE(?, filename), seconds = COALESCE(?, seconds), error = NULL, retry_at = NULL, source = NULL,
+        expires_at = ?
     WHERE klien_id = ? AND id = ? AND status = 'pending' RETURNING *
 """
 _FAILED = """
-    UPDATE media SET status = ?, error = ?, retry_at = ?, tries = tries + 1
+    UPDATE media SET status = ?, error = ?, retry_at = ?, tries = tries + 1, source = CASE WHEN ? THEN source END
     WHERE klien_id = ? AND id = ? AND status = 'pending' RETURNING *
 """
 _GONE = """
@@ -111,7 +112,7 @@ async def set_stored(
 async def set_failed(klien_id: int, media_id: int, error: str, *, retry_at: datetime | None) -> MediaRow | None:
     """It couldn't be fetched, for this reason; with `retry_at` it stays pending. None: it isn't pending (any more)."""
     status = "pending" if retry_at else "failed"
-    return next(iter(await _rows(_FAILED, status, error, retry_at, klien_id, media_id)), None)
+    return next(iter(await _rows(_FAILED, status, error, retry_at, bool(retry_at), klien_id, media_id)), None)
 
 
 async def set_gone(klien_id: int, media_id: int) -> MediaRow | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from talkabiz.domain.content import Kind
 from talkabiz.domain.errors import NotFound
-from talkabiz.domain.message import Message, Status, may_become
+from talkabiz.domain.message import Message, Origin, Status, may_become
 from talkabiz.store.database import connected
 from talkabiz.store.message_rows import MESSAGE, message_of
 
@@ -73,8 +73,14 @@ _WAITING = """
     SELECT id FROM kliens WHERE EXISTS (SELECT 1 FROM messages WHERE klien_id = kliens.id AND status = 'queued')
     ORDER BY id
 """
+_SAME_WA_ID = """
+    SELECT id, source FROM messages WHERE klien_id = ? AND wa_id = ? AND id <> ?
+        AND chat_id = (SELECT chat_id FROM messages WHERE klien_id = ? AND id = ? AND status IN ({}))
+"""
+_DROP = "DELETE FROM messages WHERE klien_id = ? AND id = ?"
+_LOSE_WA_ID = "UPDATE messages SET wa_id = NULL WHERE klien_id = ? AND id = ?"
 _MOVE = """
-    UPDATE OR REPLACE messages SET status = ?, status_at = ?, error = ?, wa_id = COALESCE(?, wa_id),
+    UPDATE messages SET status = ?, status_at = ?, error = ?, wa_id = COALESCE(?, wa_id),
         at = COALESCE(?, at), sending_at = COALESCE(?, sending_at), sent_at = COALESCE(?, sent_at),
         tries = tries + (? = 'sending')
     WHERE klien_id = ? AND id = ? AND status IN ({}) RETURNING id
@@ -189,10 +195,11 @@ async def move(
 ) -> Message | None:
     """As it is then; None: there is no such message, or it may not go there from where it is (`may_become`).
 
-    `error` is what it has from now on, none where None. A row that another device's echo left under the same `wa_id` in
-    this chat gives way.
+    `error` is what it has from now on, none where None. `wa_id` is this one's, whoever in this chat had it before.
     """
     before = [status for status in Status if may_become(status, to)]
+    if wa_id:
+        await _free(klien_id, message_id, wa_id, before)
     values: list[Any] = [to, now, error, wa_id, at, sending_at, sent_at, to, klien_id, message_id, *before]
     _, rows = await connected().execute_query(_MOVE.format(_marks(before)), values)
     return await _existing(klien_id, message_id) if rows else None
@@ -229,6 +236,15 @@ async def has_written_with(klien_id: int, chat_id: int) -> bool:
 async def uncertain_in(klien_id: int, chat_id: int, since: datetime) -> list[Message]:
     """Those in this chat that may have left since then, in the order of sending."""
     return await _messages(_UNCERTAIN, klien_id, chat_id, since)
+
+
+async def _free(klien_id: int, message_id: int, wa_id: str, before: Sequence[Status]) -> None:
+    """An echo of it goes; a message that was only taken to be it stays, without that id."""
+    values = [klien_id, wa_id, message_id, klien_id, message_id, *before]
+    _, rows = await connected().execute_query(_SAME_WA_ID.format(_marks(before)), values)
+    for row in rows:
+        statement = _DROP if row["source"] == Origin.PHONE else _LOSE_WA_ID
+        await connected().execute_query(statement, [klien_id, row["id"]])
 
 
 async def _changed(klien_id: int, statement: str, *values: Any) -> list[Message]:
