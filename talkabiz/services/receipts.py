@@ -1,8 +1,9 @@
 """Receipts taken in: what became of messages of ours with others, and of theirs on the klien's other devices. Inside a
 transaction.
 
-A message of ours to a group is as far as it has come with anybody; its sums say with how many. What is known of each
-person is kept, also of messages that we don't know: their answer may be on its way, or nobody ever got one.
+A message of ours to a group is as far as it has come with anybody; its sums say with how many, and they alone change
+with most receipts: that is told in passing, or a large group would fill the journal. What each person has told is kept,
+also of messages that we don't know: their answer may be on its way, or nobody ever got one.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ _OWN: Mapping[ReceiptType, Status] = {
 
 
 Settle = Callable[[int, int, str, datetime, Tell], Awaitable[object]]
-"""In the transaction: a message of ours with this id by WhatsApp has arrived in this klien's chat, at this time, and none
-has that id. It may be one that is `uncertain`.
+"""In the transaction: a message of ours with this id by WhatsApp has arrived in this klien's chat, at this time, and no
+row has that id. It may be one that is `uncertain`.
 """
 
 
