@@ -39,12 +39,14 @@ class Hold:
 
 
 def by_session(session: Session | None) -> Hold | None:
-    """None: it is connected, and messages may go. Without a session the program has just begun."""
-    if session is None:
+    """None: it is connected, and messages may go. Without a session, or with one that nothing runs for, the program has
+    just begun.
+    """
+    if session is None or (session.status is Status.CONNECTED and session.attempt is None):
         return Hold(Reason.RESTORING.value, STARTING)
     if session.status is Status.CONNECTED and session.lost_since:
         return Hold(Reason.LINK_LOST.value, sentence(_lost(session)))
-    if session.status is Status.CONNECTED and not session.is_outside:
+    if session.status is Status.CONNECTED:
         return None
     reason = session.reason.value if session.reason else session.status.value
     return Hold(reason, sentence(session), session.retry_at)

@@ -40,6 +40,16 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
 }
 
+NOT_LINKED = Sentence(
+    "Klien ini belum tertaut ke WhatsApp. Tautkan dulu, lalu kirim.",
+    "This klien is not linked to WhatsApp. Link it first, then send.",
+)
+NOT_CONNECTED = Sentence(
+    "WhatsApp klien ini harus terhubung untuk itu.", "This klien's WhatsApp has to be connected for that."
+)
+NOT_QUEUED = Sentence("Pesan ini tidak lagi dalam antrean.", "This message is not queued any more.")
+NOT_RECEIVED = Sentence("Hanya pesan masuk yang dapat ditandai dibaca.", "Only what came in can be marked as read.")
+
 
 def problem(code: str | None) -> dict[str, Any] | None:
     """`{"code", "message": {"id", "en"}}`. A code of WhatsApp's own (`error_479`) has the sentence of `refused`."""

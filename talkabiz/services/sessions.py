@@ -18,6 +18,7 @@ from talkabiz.domain.phones import parse_phone
 from talkabiz.domain.states import Session, Status, Step
 from talkabiz.services.allowances import Allowances
 from talkabiz.services.audit import Action, Audit
+from talkabiz.services.links import Links
 from talkabiz.services.runner import Along, Runner, Surroundings, fresh_attempt
 from talkabiz.services.snapshot import Snapshot, make_snapshot
 from talkabiz.services.waiting import wait_for_code, wait_for_qr
@@ -34,6 +35,7 @@ class Sessions:
         self._allowances = allowances
         self._audit = audit
         self._runners: dict[int, Runner] = {}
+        self.links = Links(self._runners)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._loading = asyncio.Lock()
         self._is_open = True

@@ -1,0 +1,98 @@
+"""A message is accepted: checked, stored in the outbox, told. Whoever asked for it has our word from then on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from talkabiz.domain.errors import IllegalState, NotFound
+from talkabiz.domain.holds import Hold
+from talkabiz.domain.message_errors import NOT_LINKED, KeyReused
+from talkabiz.domain.wishes import POINTING, Wish, checked
+from talkabiz.services import records
+from talkabiz.services.links import Links
+from talkabiz.services.media import MediaStore
+from talkabiz.services.paces import Paces
+from talkabiz.services.ports import Clock
+from talkabiz.services.references import find_reference
+from talkabiz.services.standing import Accepted
+from talkabiz.store import kliens, messages, parties
+from talkabiz.store.messages import NewMessage
+from talkabiz.store.writing import Tell, Writer
+
+_NOWHERE = 0
+"""The chat of what is drawn up: the transaction that accepts it finds it."""
+
+
+class Acceptance:
+    def __init__(self, links: Links, paces: Paces, media: MediaStore, writer: Writer, clock: Clock) -> None:
+        self._links = links
+        self._paces = paces
+        self._media = media
+        self._writer = writer
+        self._clock = clock
+
+    async def accept(self, klien_id: int, wish: Wish, key: str | None, fingerprint: str | None) -> Accepted:
+        """As `Messages.send`. Those who ask with one key at the same time get one message."""
+        if key and (replay := await self.earlier(klien_id, key, fingerprint)):
+            return replay
+        await self._check_link(klien_id)
+        region = (await self._paces.of(klien_id)).settings.region
+        wish = checked(wish, self._clock.now(), region)
+        new = replace(await self._drawn_up(klien_id, wish), key=key, fingerprint=fingerprint)
+        held = await self._paces.hold(klien_id)
+
+        async def job(tell: Tell) -> Accepted:
+            if key and (found := await self.earlier(klien_id, key, fingerprint)):
+                return found
+            return await _store(tell, klien_id, wish.to, new, held)
+
+        return await self._writer.write(job)
+
+    async def earlier(self, klien_id: int, key: str, fingerprint: str | None) -> Accepted | None:
+        """What was accepted with this key. Raises KeyReused."""
+        found = await messages.by_key(klien_id, key)
+        if found is None:
+            return None
+        if found[1] != (fingerprint or ""):
+            raise KeyReused
+        return Accepted(found[0], is_replay=True)
+
+    async def _check_link(self, klien_id: int) -> None:
+        session = self._links.session_of(klien_id)
+        if session is None or session.device is None:
+            if await kliens.find(klien_id) is None:
+                raise NotFound
+            raise IllegalState(NOT_LINKED)
+
+    async def _drawn_up(self, klien_id: int, wish: Wish) -> NewMessage:
+        """The row of it, but for its chat. What it points at and its file are looked for."""
+        now, content, reply_to, media_id = self._clock.now(), wish.content, None, wish.media_id
+        if wish.reply_to is not None:
+            reply_to = (await find_reference(klien_id, wish.to, wish.reply_to, "reply_to")).wa_id
+        if wish.kind in POINTING:
+            meant = wish.content["message_id"]
+            content = (await find_reference(klien_id, wish.to, meant, "message_id", wish.kind)).as_dict()
+        if media_id is not None:
+            media_id = (await self._media.fit(klien_id, media_id, wish.kind)).id
+        begin = max(wish.send_at, now) if wish.send_at else now
+        return NewMessage(
+            chat_id=_NOWHERE,
+            kind=wish.kind,
+            text=wish.text,
+            now=now,
+            content=content,
+            media_id=media_id,
+            reply_to=reply_to,
+            mentions=wish.mentions,
+            send_at=wish.send_at,
+            expires_at=begin + timedelta(seconds=wish.expires_in) if wish.expires_in else None,
+        )
+
+
+async def _store(tell: Tell, klien_id: int, to: str, new: NewMessage, held: Hold | None) -> Accepted:
+    chat = await parties.known(klien_id, jid=to)
+    message = await messages.accept(klien_id, replace(new, chat_id=chat.id))
+    accepted = Accepted(message, await messages.position(klien_id, message.id), held)
+    await tell(klien_id, records.ACCEPTED, new.now, accepted.as_dict())
+    return accepted

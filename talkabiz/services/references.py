@@ -1,0 +1,56 @@
+"""The message that another one is about or answers, found by our id of it or by WhatsApp's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from talkabiz.domain.content import Kind
+from talkabiz.domain.message import Direction, Message
+from talkabiz.domain.wish_contents import wrong
+from talkabiz.store import messages, parties
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`message_id` is ours; None: we don't have it."""
+
+    wa_id: str
+    message_id: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"wa_id": self.wa_id, "message_id": self.message_id}
+
+
+async def find_reference(
+    klien_id: int, chat: str, message_id: int | str, field: str, kind: Kind | None = None
+) -> Reference:
+    """`chat` is the JID that it has to be in. With `kind`, it has to be one that such a message may be about.
+
+    A person's message that we don't have may be named by WhatsApp's id; in a group its author has to be known.
+
+    Raises:
+        InvalidInput: naming the field.
+    """
+    found = await _find(klien_id, chat, message_id)
+    if found is None and isinstance(message_id, str) and not chat.endswith("@g.us"):
+        return Reference(message_id, None)
+    if found is None:
+        raise wrong(field, "pesan itu tidak ada dalam chat ini", "there is no such message in this chat")
+    if found.wa_id is None:
+        raise wrong(field, "pesan itu belum terkirim", "that message has not been sent (yet)")
+    if kind is Kind.EDIT and (found.direction is not Direction.OUT or found.kind in {Kind.REACTION, Kind.REVOKE}):
+        raise wrong(field, "hanya pesan sendiri yang dapat diubah", "only one's own message can be edited")
+    if kind is Kind.REVOKE and found.direction is not Direction.OUT and not found.chat.is_group:
+        raise wrong(field, "hanya pesan sendiri yang dapat ditarik", "only one's own message can be taken back")
+    return Reference(found.wa_id, found.id)
+
+
+async def _find(klien_id: int, chat: str, message_id: int | str) -> Message | None:
+    party = await parties.find(klien_id, chat)
+    if party is None:
+        return None
+    if isinstance(message_id, str):
+        return await messages.by_wa_id(klien_id, party.id, message_id)
+    found = await messages.get(klien_id, message_id)
+    return found if found and found.chat.id == party.id else None
