@@ -26,8 +26,14 @@ T = TypeVar("T")
 
 SEND_SECONDS = 80.0
 """The library waits 75 s for an acknowledgement."""
+STUCK_SECONDS = 75.0
+"""A send that hasn't come back so long after its deadline never may: having said a message once more over a new link,
+the library waits for its acknowledgement without end, and sends nothing else of that session (request.go, retryFrame).
+"""
 MEDIA_SECONDS = 120.0
 CALL_SECONDS = 20.0
+
+STUCK = "a message was never acknowledged"
 
 SENDS = 128
 MEDIA = 8
@@ -44,11 +50,14 @@ class LocalConversations:
         *,
         loop: asyncio.AbstractEventLoop,
         send_seconds: float = SEND_SECONDS,
+        stuck_seconds: float = STUCK_SECONDS,
         media_seconds: float = MEDIA_SECONDS,
         call_seconds: float = CALL_SECONDS,
     ) -> None:
         self._whatsapp = whatsapp
+        self._loop = loop
         self._send_seconds = send_seconds
+        self._stuck_seconds = stuck_seconds
         self._media_seconds = media_seconds
         self._call_seconds = call_seconds
         self._sends = Crew(loop, "send", most=SENDS, share=1)
@@ -67,7 +76,12 @@ class LocalConversations:
         self, attempt: str, to: str, content: Content, quote: Quote | None = None, mentions: Sequence[str] = ()
     ) -> Sent:
         message = message_of(content, to, quote, tuple(mentions))
-        return await self._ask(self._sends, attempt, lambda calls: calls.send(to, message), self._send_seconds)
+        try:
+            return await self._ask(self._sends, attempt, lambda calls: calls.send(to, message), self._send_seconds)
+        except CallFailed:
+            if self._sends.seconds_of(attempt):
+                self._loop.call_later(self._stuck_seconds, self._free, attempt)
+            raise
 
     async def upload(self, attempt: str, data: bytes, kind: Kind) -> Stored:
         return await self._ask(self._media, attempt, lambda calls: calls.upload(data, kind), self._media_seconds)
@@ -117,6 +131,10 @@ class LocalConversations:
         return sum(crew.overdue for crew in (self._sends, self._media, self._calls))
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _free(self, attempt: str) -> None:
+        if self._sends.seconds_of(attempt) > self._send_seconds:
+            self._whatsapp.start_anew(attempt, STUCK)
 
     async def _call(self, attempt: str, call: Callable[[Calls], T]) -> T:
         return await self._ask(self._calls, attempt, call, self._call_seconds)

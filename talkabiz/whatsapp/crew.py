@@ -34,6 +34,8 @@ class _Job:
     whose: str
     function: Callable[[], Any]
     future: asyncio.Future[Any]
+    since: float = 0.0
+    """When it was handed out, by the loop's clock."""
     begun: bool = False
     """Set by the thread, before it looks whether somebody still waits for it."""
 
@@ -101,6 +103,10 @@ class Crew:
     def under_way(self) -> int:
         return len(self._under_way)
 
+    def seconds_of(self, whose: str) -> float:
+        """For how long the longest call of that session has been under way; 0 if none is."""
+        return max((self._loop.time() - job.since for job in self._under_way if job.whose == whose), default=0.0)
+
     @property
     def threads(self) -> int:
         return self._threads
@@ -121,6 +127,7 @@ class Crew:
                 self._waiting.remove(job)
                 self._busy[job.whose] += 1
                 self._under_way.add(job)
+                job.since = self._loop.time()
                 self._order(job)
 
     def _order(self, job: _Job) -> None:

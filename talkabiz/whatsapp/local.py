@@ -86,6 +86,12 @@ class LocalWhatsApp:
             raise CallFailed("not_connected")
         return Calls(self._binding, found.run)
 
+    def start_anew(self, attempt: str, why: str) -> None:
+        """What runs is of no use any more, as far as its caller can tell: the centre hears that, and starts another."""
+        if found := self._engine.find(attempt):
+            log.warning("a session has to be started anew", klien_id=found.klien_id, why=why)
+            self._engine.tell(found, i.EngineFailed(attempt, why))
+
     def start_pairing(self, klien_id: int, attempt: str) -> None:
         if self._stopping:
             return

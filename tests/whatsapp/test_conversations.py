@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from talkabiz.domain import inputs as i
 from talkabiz.domain.answers import CallFailed, Sent
 from talkabiz.domain.content import (
     MEDIA,
@@ -31,7 +32,7 @@ from talkabiz.domain.content import (
 from talkabiz.domain.heard import MessageHeard
 from talkabiz.sandbox.chats import Attachment
 from talkabiz.whatsapp.calls import LARGEST_MESSAGE
-from talkabiz.whatsapp.conversations import LocalConversations
+from talkabiz.whatsapp.conversations import STUCK, LocalConversations
 from talkabiz.whatsapp.outgoing import message_of
 from talkabiz.whatsapp.pool import THREADS
 from talkabiz.whatsapp.run import Run
@@ -284,6 +285,32 @@ async def test_an_answer_that_does_not_come_in_time_leaves_it_open_and_the_next_
     await talks.send(shop.attempt, jid(ANI), Text("lagi"))
     await arrives(shop, "lagi")
     assert texts(shop) == ["kenalan", "tanpa jawaban", "lagi"]
+
+
+async def test_a_session_whose_send_never_ends_is_started_anew(shop: Shop, ear: Ear) -> None:
+    """Over a new link the library waits for the acknowledgement without end."""
+    talks = LocalConversations(shop.edge, loop=asyncio.get_running_loop(), send_seconds=1, stuck_seconds=1)
+    await talks.send(shop.attempt, jid(ANI), Text("kenalan"))
+    shop.world.inject("no_ack", SHOP, count=2)
+    sending = asyncio.create_task(talks.send(shop.attempt, jid(ANI), Text("di jalan")))
+    await arrives(shop, "di jalan")
+    shop.world.inject("drop", SHOP)
+    assert await fails(sending) == ("unanswered", True)
+    assert (await ear.wait(shop.attempt, i.EngineFailed)).detail == STUCK
+    shop.edge.close(shop.attempt)  # as the centre does
+    await until(lambda: talks.sending == 0)
+
+
+async def test_a_send_that_ends_late_costs_no_session(shop: Shop, ear: Ear) -> None:
+    talks = LocalConversations(shop.edge, loop=asyncio.get_running_loop(), send_seconds=0.5, stuck_seconds=0.5)
+    await talks.send(shop.attempt, jid(ANI), Text("kenalan"))
+    shop.world.inject("no_ack", SHOP, count=1)
+    assert await fails(talks.send(shop.attempt, jid(ANI), Text("lambat"))) == ("unanswered", True)
+    shop.world.inject("drop", SHOP)
+    await until(lambda: talks.sending == 0)
+    await asyncio.sleep(1)
+    assert i.EngineFailed not in ear.kinds(shop.attempt)
+    await talks.send(shop.attempt, jid(ANI), Text("lagi"))
 
 
 # --- threads ----------------------------------------------------------------------------------------------------------
