@@ -22,30 +22,48 @@ class Server:
     answers: dict[str, Answer] = field(default_factory=dict)
     heads: list[str] = field(default_factory=list)
     """What it was asked, as it arrived, without bodies."""
+    _visits: set[asyncio.Task[None]] = field(default_factory=set)
 
     def url(self, path: str = "/", host: str = NAME) -> str:
         return f"https://{host}:{self.port}{path}"
 
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._visits.add(task)
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                await self._serve(reader, writer)
+        finally:
+            self._visits.discard(task)
+            if task.cancelling():
+                writer.transport.abort()
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            self.heads.append(head)
-            answer = self.answers[head.split(" ")[1]]
-            if callable(answer):
-                await answer(writer)
-            else:
-                writer.write(answer)
-            await writer.drain()
-        writer.close()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        self.heads.append(head)
+        answer = self.answers[head.split(" ")[1]]
+        if callable(answer):
+            await answer(writer)
+        else:
+            writer.write(answer)
+        await writer.drain()
 
     @asynccontextmanager
     async def running(self, tls: ssl.SSLContext | None) -> AsyncIterator[Server]:
-        listening = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+        listening = await asyncio.start_server(self._take, "127.0.0.1", 0, ssl=tls)
         self.port = listening.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             listening.close()
+            visits = list(self._visits)
+            for visit in visits:
+                visit.cancel()
+            await asyncio.gather(*visits, return_exceptions=True)
 
 
 def answer(body: bytes = b"", status: str = "200 OK", headers: Mapping[str, str] | None = None) -> bytes:
