@@ -29,7 +29,7 @@ from talkabiz.domain.content import (
     Text,
     Unknown,
 )
-from talkabiz.domain.heard import MessageHeard
+from talkabiz.domain.heard import MessageHeard, UndecryptableHeard
 from talkabiz.sandbox.chats import Attachment
 from talkabiz.whatsapp.calls import LARGEST_MESSAGE
 from talkabiz.whatsapp.conversations import STUCK, LocalConversations
@@ -123,6 +123,17 @@ async def test_what_is_heard_is_given_unread_and_read_here(shop: Shop, talks: Lo
     heard = [talks.read(number, data) for _, _, number, data in taken]
     assert [one.source.id for one in heard if isinstance(one, MessageHeard)] == [sent.id]
     assert {attempt for _, attempt, *_ in taken} == {shop.attempt}
+
+
+async def test_a_message_that_comes_damaged_is_told_and_then_comes_whole(shop: Shop) -> None:
+    before = await shop.world.chats.send(ANI, SHOP, Text("kenalan"))
+    await shop.wait(MessageHeard, lambda heard: heard.source.id == before.id)
+    shop.world.inject("undecryptable", SHOP, count=1)
+    sent = await shop.world.chats.send(ANI, SHOP, Text("rusak"))
+    damaged = await shop.wait(UndecryptableHeard)
+    whole = await shop.wait(MessageHeard, lambda heard: heard.source.id == sent.id)
+    assert (damaged.source.id, damaged.is_hidden, whole.content) == (sent.id, False, Text("rusak"))
+    assert shop.heard.index(damaged) < shop.heard.index(whole)
 
 
 @pytest.mark.parametrize("given", ["/etc/passwd", "http://127.0.0.1/", None, bytearray(b"x"), 5])
