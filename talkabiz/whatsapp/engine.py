@@ -208,7 +208,7 @@ class Engine:
     def _take_event(self, attempt: Attempt, number: int, data: bytes) -> None:
         if number not in _CHATS:
             self.tell(attempt, from_whatsapp.fact_of_event(attempt.name, number, data, datetime.now(UTC)))
-        elif self.overhear and not attempt.muted:
+        elif self.overhear:  # also of an attempt that is closed: the library has acknowledged what it hands over
             self.overhear(attempt.klien_id, attempt.name, number, data)
 
     def tell(self, attempt: Attempt, fact: i.Fact | None) -> None:
