@@ -14,7 +14,7 @@ _SAME_MESSAGE = """
         WHERE one.chat_id = ?3
     )
 """
-_MESSAGES = "UPDATE messages SET chat_id = ?2 WHERE klien_id = ?1 AND chat_id = ?3"
+_MESSAGES = "UPDATE messages SET chat_id = ?2 WHERE +klien_id = ?1 AND chat_id = ?3"
 _WRITTEN = "UPDATE messages SET sender_id = ?2 WHERE klien_id = ?1 AND sender_id = ?3"
 _RECEIPTS = """
     INSERT INTO receipts (klien_id, chat_id, party_id, wa_id, delivered_at, read_at, played_at, created_at)
@@ -36,7 +36,7 @@ _PARTY = """
 """
 _LAST = """
     UPDATE parties SET (last_message_id, last_at) = (
-        SELECT last_message_id, last_at FROM parties WHERE klien_id = ?1 AND id IN (?3, ?2)
+        SELECT last_message_id, last_at FROM parties WHERE +klien_id = ?1 AND id IN (?3, ?2)
         ORDER BY last_at DESC LIMIT 1
     ) WHERE klien_id = ?1 AND id = ?2
 """

@@ -52,6 +52,7 @@ _LAST = "UPDATE parties SET last_message_id = ?, last_at = MAX(?, COALESCE(last_
 _OF_KLIEN = f"{MESSAGE} WHERE messages.klien_id = ?"
 _ONE = f"{_OF_KLIEN} AND messages.id = ?"
 _BY_WA_ID = f"{_OF_KLIEN} AND messages.chat_id = ? AND messages.wa_id = ?"
+_BY_MEDIA = f"{_OF_KLIEN} AND messages.media_id = ? ORDER BY messages.id"
 _BY_KEY = f"{_OF_KLIEN} AND messages.key = ?"
 _NEXT_DUE = f"""{_OF_KLIEN} AND messages.status = 'queued' AND (messages.send_at IS NULL OR messages.send_at <= ?)
     ORDER BY messages.due_at, messages.id LIMIT 1
@@ -103,9 +104,9 @@ _INTERRUPTED = """
 """
 _SENT_SINCE = "SELECT COUNT(*) AS n FROM messages WHERE klien_id = ? AND sent_at >= ?"
 _HAS_WRITTEN = """
-    SELECT EXISTS (SELECT 1 FROM messages WHERE klien_id = ? AND chat_id = ?
+    SELECT EXISTS (SELECT 1 FROM messages WHERE +klien_id = ? AND chat_id = ?
                    AND (source <> 'api' OR sent_at IS NOT NULL)) AS has_written
-"""
+"""  # + keeps SQLite from looking through all of the klien's
 _UNCERTAIN = f"""{_OF_KLIEN} AND messages.status = 'uncertain' AND messages.chat_id = ? AND messages.sending_at >= ?
     ORDER BY messages.sending_at, messages.id
 """
@@ -140,6 +141,11 @@ async def get(klien_id: int, message_id: int) -> Message | None:
 
 async def by_wa_id(klien_id: int, chat_id: int, wa_id: str) -> Message | None:
     return next(iter(await _messages(_BY_WA_ID, klien_id, chat_id, wa_id)), None)
+
+
+async def by_media(klien_id: int, media_id: int) -> list[Message]:
+    """Those that have this file."""
+    return await _messages(_BY_MEDIA, klien_id, media_id)
 
 
 async def several(klien_id: int, ids: Sequence[int]) -> dict[int, Message]:
