@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
@@ -32,6 +32,7 @@ class _Figures(Collector):
     def collect(self) -> Iterable[Metric]:
         yield from self._sessions()
         yield from self._library()
+        yield from self._heard()
         yield from self._process()
 
     def _sessions(self) -> Iterator[Metric]:
@@ -50,6 +51,17 @@ class _Figures(Collector):
         yield _gauge("talkabiz_calls_overdue", "Calls into the library past their deadline.", load.overdue)
         yield _gauge("talkabiz_sends_under_way", "Messages that WhatsApp hasn't acknowledged yet.", load.sending)
         yield _gauge("talkabiz_event_lag_seconds", "Age of the oldest event not dealt with.", load.lag_seconds)
+
+    def _heard(self) -> Iterator[Metric]:
+        heard = self._figures.load.heard
+        if heard is None:
+            return
+        text = "From when something was heard of a chat until it was on disk."
+        stored = HistogramMetricFamily("talkabiz_heard_stored_seconds", text)
+        stored.add_metric([], heard.stored.buckets(), heard.stored.sum_seconds)
+        yield stored
+        yield _gauge("talkabiz_heard_waiting", "What was heard and isn't on disk yet.", heard.waiting)
+        yield _counter("talkabiz_heard_failed", "Tries to take in what was heard that failed.", heard.failed)
 
     def _process(self) -> Iterator[Metric]:
         figures = self._figures

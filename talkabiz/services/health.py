@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from talkabiz.domain.states import Status
+from talkabiz.services.inbound import HeardFigures
 from talkabiz.services.sessions import Sessions
 from talkabiz.store import database, events
 
@@ -51,6 +52,8 @@ class Load:
     """The age of the oldest event of the library that isn't a fact yet."""
     sockets: int = 0
     """Browsers and programs on Socket.IO."""
+    heard: HeardFigures | None = None
+    """What sessions heard of their chats. None: nothing is heard."""
 
 
 @dataclass(frozen=True, slots=True)

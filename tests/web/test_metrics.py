@@ -8,7 +8,9 @@ import resource
 from prometheus_client.parser import text_string_to_metric_families
 
 from talkabiz.domain.states import Status
+from talkabiz.services.durations import Durations
 from talkabiz.services.health import Load
+from talkabiz.services.inbound import HeardFigures
 from talkabiz.store import database
 from tests.edges import Client, House
 
@@ -54,6 +56,19 @@ async def test_what_the_edges_carry_is_told_as_it_is_now(house: House, admin: Cl
     assert found["talkabiz_sockets"] == 1
     house.load = Load()
     assert (await scrape(admin))["talkabiz_runs{abandoned}"] == 0
+
+
+async def test_how_soon_what_is_heard_is_stored_is_told_in_steps(house: House, admin: Client) -> None:
+    stored = Durations()
+    for seconds in (0.0005, 0.004, 0.005, 70.0):
+        stored.note(seconds)
+    house.load = Load(heard=HeardFigures(stored, waiting=2, failed=1))
+    found = await scrape(admin)
+    steps = {end: found[f"talkabiz_heard_stored_seconds_bucket{{{end}}}"] for end in ("0.001", "0.005", "5.0", "+Inf")}
+    assert steps == {"0.001": 1, "0.005": 3, "5.0": 3, "+Inf": 4}
+    assert found["talkabiz_heard_stored_seconds_count"] == 4
+    assert found["talkabiz_heard_stored_seconds_sum"] == 70.0095
+    assert (found["talkabiz_heard_waiting"], found["talkabiz_heard_failed_total"]) == (2, 1)
 
 
 async def test_the_process_is_told_by_the_names_that_everybody_uses(house: House, admin: Client) -> None:
