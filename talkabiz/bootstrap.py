@@ -8,8 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+    nullcontext,
+)
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +30,18 @@ from talkabiz.loopback import Reach, open_reach, panels, run_sandbox
 from talkabiz.parent import Parent, Told
 from talkabiz.process import SystemClock, listen, reporting, stop_signal
 from talkabiz.services.allowances import Quotas
+from talkabiz.services.chatting import Chatting
 from talkabiz.services.desk import Desk, Office, open_desk, open_office
 from talkabiz.services.health import Health, Load, resident_bytes
 from talkabiz.services.journal import Journal
+from talkabiz.services.media import MediaStore
+from talkabiz.services.media_files import Files
 from talkabiz.services.painting import Painter
+from talkabiz.services.ports import Clock
 from talkabiz.services.runner import Surroundings
+from talkabiz.services.voices import Voices
 from talkabiz.store import database
+from talkabiz.store.writing import Writer
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIFramework
@@ -153,18 +166,35 @@ async def _desk(
 
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(open_database(settings))
-        loop = asyncio.get_running_loop()
+        loop, journal, clock = asyncio.get_running_loop(), Journal(), SystemClock()
+        writer = Writer(journal.publish)
+        media = stack.enter_context(_media(settings, writer, clock))
         whatsapp = LocalWhatsApp(reach.library, folder, proxy_url=reach.proxy_url, loop=loop)
-        stack.push_async_callback(whatsapp.shutdown, SHUTDOWN_SECONDS)
         conversations = LocalConversations(whatsapp, loop=loop)
+        chatting = Chatting(conversations, media, writer=writer, journal=journal, clock=clock)
+        await stack.enter_async_context(chatting.hearing())
+        stack.push_async_callback(whatsapp.shutdown, SHUTDOWN_SECONDS)
         stack.push_async_callback(conversations.shutdown, 0)  # who sends has waited for what is under way
         painter = Painter()
         stack.callback(painter.close)
-        around = Surroundings(whatsapp, rooms, Journal(), painter, SystemClock(), _limits(settings))
+        around = Surroundings(whatsapp, rooms, journal, painter, clock, _limits(settings))
         load = partial(_load, whatsapp, conversations, rooms)
         quotas = _quotas(settings)
-        desk = open_desk(around, load, api_key=settings.api_key, quotas=quotas, restarts=restarts)
+        desk = open_desk(around, chatting, load, api_key=settings.api_key, quotas=quotas, restarts=restarts)
         yield await stack.enter_async_context(desk)
+
+
+@contextmanager
+def _media(settings: Settings, writer: Writer, clock: Clock) -> Iterator[MediaStore]:
+    """Where files of messages are kept. TalkabizError: nothing can be written there."""
+    from talkabiz.outside.fetch import Fetcher
+    from talkabiz.outside.guard import Guard
+
+    files = Files.open(settings.media_dir)
+    with closing(Fetcher(Guard())) as fetcher:
+        store = MediaStore(files, writer, clock, fetcher.fetch, Voices(), days=settings.media_days)
+        with closing(store):
+            yield store
 
 
 @asynccontextmanager

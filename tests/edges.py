@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,20 @@ from talkabiz.domain.limits import Limits
 from talkabiz.realtime.rooms import Rooms
 from talkabiz.realtime.server import Realtime, create_server
 from talkabiz.services.allowances import Quotas
+from talkabiz.services.chatting import Chatting
 from talkabiz.services.desk import Desk, open_desk
 from talkabiz.services.health import Load
 from talkabiz.services.journal import Journal
+from talkabiz.services.media import MediaStore
+from talkabiz.services.media_files import Files
 from talkabiz.services.painting import Painter
 from talkabiz.services.runner import Surroundings
+from talkabiz.services.voices import Voices
 from talkabiz.store import database
+from talkabiz.store.writing import Writer
 from talkabiz.web.app import create_app
 from tests.fakes import ManualClock, ScriptedWhatsApp
+from tests.scripted_chats import ScriptedConversations, ScriptedFetch
 
 API_KEY = "an-admin-key-of-the-operator"
 BASE_URL = "http://localhost"  # as Quart's test client calls it
@@ -43,6 +49,7 @@ class House:
     """Everything, wired as bootstrap wires it."""
 
     whatsapp: ScriptedWhatsApp
+    conversations: ScriptedConversations
     clock: ManualClock
     rooms: Rooms
     desk: Desk
@@ -52,6 +59,7 @@ class House:
     load: Load = field(default_factory=Load)
     """What the health is told that the edges carry."""
     restarts: dict[str, int] = field(default_factory=dict)
+    fetch: ScriptedFetch = field(default_factory=ScriptedFetch)
 
     # --- kliens and credentials ---------------------------------------------------------------------------------------
 
@@ -146,7 +154,10 @@ async def open_house(
         stack.callback(painter.close)
         around = Surroundings(whatsapp, rooms, journal, painter, clock, limits or Limits())
         restarts = {"crash": 0, "memory": 0}
-        opened = open_desk(around, lambda: house.load, api_key=API_KEY, quotas=quotas, restarts=restarts)
+        conversations, fetch = ScriptedConversations(), ScriptedFetch()
+        chatting = stack.enter_context(_chatting(home, conversations, fetch, journal, clock))
+        await stack.enter_async_context(chatting.hearing())
+        opened = open_desk(around, chatting, lambda: house.load, api_key=API_KEY, quotas=quotas, restarts=restarts)
         desk = await stack.enter_async_context(opened)
 
         @asynccontextmanager
@@ -155,8 +166,17 @@ async def open_house(
                 yield desk
 
         app = create_app(lifespan, base_url=base_url, static_dir=static_dir(), templates_dir=templates_dir(), **web)
-        house = House(whatsapp, clock, rooms, desk, realtime, app, restarts=restarts)
+        house = House(whatsapp, conversations, clock, rooms, desk, realtime, app, restarts=restarts, fetch=fetch)
         yield house
+
+
+@contextmanager
+def _chatting(
+    home: Path, conversations: ScriptedConversations, fetch: ScriptedFetch, journal: Journal, clock: ManualClock
+) -> Iterator[Chatting]:
+    writer = Writer(journal.publish)
+    with closing(MediaStore(Files.open(home / "media"), writer, clock, fetch, Voices(), days=30)) as store:
+        yield Chatting(conversations, store, writer=writer, journal=journal, clock=clock)
 
 
 async def _migrated(file: Path) -> str:

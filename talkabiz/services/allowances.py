@@ -1,6 +1,7 @@
-"""How much anybody may ask for: pairing attempts, log-ins, requests. Counted in the database: no restart forgives any.
+"""How much anybody may ask for: pairing attempts, log-ins, numbers, requests. Counted in the database: no restart
+forgives any.
 
-Starts and log-ins are kept one by one, within a sliding window. Requests are too many for that: they are counted in
+All but requests are kept one by one, within a sliding window. Requests are too many for that: they are counted in
 memory, by fixed windows of which the last one fades out, and kept every KEEP_SECONDS.
 """
 
@@ -29,6 +30,9 @@ EVERY_ADDRESS = 10
 keeping somebody out takes many.
 """
 
+CHECKS = Quota(60, 3600.0)
+"""Numbers that WhatsApp is asked for on behalf of one klien. No setting: it bans who asks for more."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -39,6 +43,7 @@ class Quotas:
     starts: Quota | None = None
     logins: Quota | None = None
     requests: Quota | None = None
+    checks: Quota | None = CHECKS
 
 
 class Allowances:
@@ -65,6 +70,10 @@ class Allowances:
             await self._take(f"login {bucket_of(address)}", quota, RateLimited)
             wide = replace(quota, count=quota.count * EVERY_ADDRESS) if quota else None
             await self._take(f"login as {name}", wide, RateLimited)
+
+    async def take_check(self, klien_id: int) -> None:
+        """A number that WhatsApp is asked for. Raises RateLimited with `retry_after`."""
+        await self._take(f"check {klien_id}", self._quotas.checks, RateLimited)
 
     async def _take(self, bucket: str, quota: Quota | None, refusal: type[TalkabizError]) -> None:
         if quota is None:
@@ -131,7 +140,8 @@ class Allowances:
         self._windows = {name: row for name, row in self._windows.items() if row.window >= number - 1}
 
     async def _forget_on(self) -> None:
-        longest = max((quota.seconds for quota in (self._quotas.starts, self._quotas.logins) if quota), default=0.0)
+        kept = (self._quotas.starts, self._quotas.logins, self._quotas.checks)
+        longest = max((quota.seconds for quota in kept if quota), default=0.0)
         while True:
             with suppress(StoreError):
                 await limits.forget_hits(self._clock.now() - timedelta(seconds=longest))

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from talkabiz.services.access import Access
 from talkabiz.services.allowances import Allowances, Quotas
 from talkabiz.services.audit import Audit
+from talkabiz.services.chats import Chats
+from talkabiz.services.chatting import Chatting
+from talkabiz.services.contacts import Contacts
 from talkabiz.services.health import Health, Load
 from talkabiz.services.journal import Journal
 from talkabiz.services.kliens import Kliens
+from talkabiz.services.media import MediaStore
+from talkabiz.services.messages import Messages
 from talkabiz.services.operators import Operators
 from talkabiz.services.ports import Clock
 from talkabiz.services.runner import Surroundings
@@ -32,6 +37,10 @@ class Office:
 class Desk(Office):
     sessions: Sessions
     kliens: Kliens
+    messages: Messages
+    media: MediaStore
+    contacts: Contacts
+    chats: Chats
     journal: Journal
     health: Health
 
@@ -50,26 +59,34 @@ async def open_office(clock: Clock, api_key: str | None = None, quotas: Quotas |
 @asynccontextmanager
 async def open_desk(
     around: Surroundings,
+    chatting: Chatting,
     load: Callable[[], Load],
     *,
     api_key: str | None = None,
     quotas: Quotas | None = None,
     restarts: Mapping[str, int] | None = None,
 ) -> AsyncIterator[Desk]:
-    """As above. At the end, every session is told that nobody holds its link any more."""
+    """As above; `chatting` hears already. At the end, what is being sent is waited for, and then every session is told
+    that nobody holds its link any more.
+    """
     async with AsyncExitStack() as stack:
         office = await stack.enter_async_context(open_office(around.clock, api_key, quotas))
         await office.audit.forget_old()
         await stack.enter_async_context(office.allowances.serving())
         sessions = Sessions(around, office.allowances, office.audit)
         stack.push_async_callback(sessions.release)
+        rooms = await stack.enter_async_context(chatting.open(sessions.links, office.allowances))
         yield Desk(
             access=office.access,
             operators=office.operators,
             allowances=office.allowances,
             audit=office.audit,
             sessions=sessions,
-            kliens=Kliens(sessions, office.audit),
+            kliens=Kliens(sessions, office.audit, outbox=rooms.outbox, media=chatting.media),
+            messages=rooms.messages,
+            media=chatting.media,
+            contacts=rooms.contacts,
+            chats=rooms.chats,
             journal=around.journal,
             health=Health(sessions, load, restarts),
         )

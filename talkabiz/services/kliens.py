@@ -6,6 +6,8 @@ from talkabiz.domain.access import Caller
 from talkabiz.domain.errors import NotFound
 from talkabiz.domain.klien import Klien, parse_name
 from talkabiz.services.audit import Action, Audit
+from talkabiz.services.media import MediaStore
+from talkabiz.services.outbox import Outbox
 from talkabiz.services.sessions import Sessions
 from talkabiz.store import kliens
 from talkabiz.store.database import transaction
@@ -22,9 +24,11 @@ async def add_klien(nama: str, audit: Audit, caller: Caller | None = None) -> Kl
 
 
 class Kliens:
-    def __init__(self, sessions: Sessions, audit: Audit) -> None:
+    def __init__(self, sessions: Sessions, audit: Audit, *, outbox: Outbox, media: MediaStore) -> None:
         self._sessions = sessions
         self._audit = audit
+        self._outbox = outbox
+        self._media = media
 
     async def add(self, nama: str, *, caller: Caller | None = None) -> Klien:
         """Raises InvalidInput for a name that can't be shown."""
@@ -54,7 +58,9 @@ class Kliens:
         await self.get(klien_id)
         if caller:  # first: whatever comes of it, this was asked for
             await self._audit.note(Action.KLIEN_DELETED, caller, klien_id)
+        await self._outbox.forget(klien_id)
         await self._sessions.erase(klien_id)
+        await self._media.forget_klien(klien_id)
 
 
 def _existing(klien: Klien | None) -> Klien:

@@ -266,6 +266,7 @@ class Message(Model):
             ("klien_id", "status", "due_at"),
             ("klien_id", "status", "expires_at"),
             ("klien_id", "sent_at"),
+            ("media_id",),
         )
 
 

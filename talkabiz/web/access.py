@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from quart import Blueprint
 from quart_schema import validate_request
 
@@ -13,7 +11,7 @@ from talkabiz.domain.ids import parse_path_id
 from talkabiz.web import access_schemas as schemas
 from talkabiz.web.auth import allow, allow_operators, caller, desk, remember_principal, site
 from talkabiz.web.documented import documented
-from talkabiz.web.reading import KeyFields, LinkTokenFields, check_query, query_count
+from talkabiz.web.reading import KeyFields, LinkTokenFields, check_query, parse_moment, query_count
 from talkabiz.web.shapes import Json, as_link_token
 
 PAGE = 100
@@ -51,7 +49,7 @@ async def post_key(data: KeyFields) -> tuple[Json, int, dict[str, str]]:
         data.klien_id,
         frozenset(Scope if data.scopes is None else map(Scope, data.scopes)),
         data.label,
-        _moment(data.expires_at),
+        parse_moment("expires_at", data.expires_at),
         caller=caller(),
     )
     return {**made.row.as_dict(), "token": made.token}, 201, {"Location": f"/api/v1/keys/{made.row.id}"}
@@ -82,16 +80,6 @@ async def delete_key(key_id: str) -> Json:
     """
     allow_operators()
     return (await desk().access.revoke_key(parse_path_id(key_id), caller=caller())).as_dict()
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text) if text is not None else None
-    except ValueError:
-        found = datetime.min  # noqa: DTZ901 - told apart below, by its lack of a zone
-    if found and found.tzinfo is None:
-        raise InvalidInput(fields={"expires_at": "A time with its zone, as 2027-01-31T17:00:00Z."})
-    return found
 
 
 # --- links ------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from talkabiz.services.desk import Desk
 from talkabiz.web import (
     access,
     account,
+    chats,
     docs,
     errors,
     headers,
@@ -21,6 +22,8 @@ from talkabiz.web import (
     kliens,
     links,
     login,
+    media,
+    messages,
     metrics,
     older,
     pages,
@@ -30,9 +33,7 @@ from talkabiz.web.auth import Site
 from talkabiz.web.openapi import Document
 from talkabiz.web.reading import JsonRequest
 from talkabiz.web.uncompressed import leave_sockets_uncompressed
-
-LARGEST_BODY = 64 * 1024
-"""What these paths take is ids and names."""
+from talkabiz.web.uploads import LARGEST_BODY, HeldConnection
 
 Lifespan = Callable[[], AbstractAsyncContextManager[Desk]]
 
@@ -67,7 +68,7 @@ def create_app(
     )
     app.json.sort_keys = False  # type: ignore[attr-defined] # of the provider that QuartSchema put there
     app.json.ensure_ascii = False  # type: ignore[attr-defined] # as above
-    for room in (health, metrics, older, kliens, sessions, access, docs):
+    for room in (health, metrics, older, kliens, sessions, messages, media, chats, access, docs):
         app.register_blueprint(room.blueprint)
     for room in (pages, login, account, klien_pages, links):
         app.register_blueprint(room.blueprint)
@@ -79,6 +80,7 @@ def create_app(
 
 class _Application(Quart):
     request_class = JsonRequest
+    asgi_http_class = HeldConnection
 
 
 def _open_with(app: Quart, lifespan: Lifespan) -> None:

@@ -17,6 +17,8 @@ from talkabiz.services.operators import cookie_name
 UNRATIONED = "/api/v1/"
 """Where an operator's or admin's pairing attempts don't count against START_LIMIT."""
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+FORM_TYPE = "application/x-www-form-urlencoded"
+"""Of our own pages' forms. What comes as another type may be large, and isn't read for its token."""
 SAME_SITE = {"same-origin", "none"}
 """What a browser says of a request that our own page, or the person at the address bar, made."""
 
@@ -142,7 +144,8 @@ async def check_own_page() -> None:
     where = request.headers.get("Sec-Fetch-Site")
     if where in SAME_SITE or (where is None and _is_own_origin(request.headers.get("Origin", ""))):
         return
-    token = (await request.form).get("token", "")
+    form = await request.form if request.mimetype == FORM_TYPE else {}
+    token = form.get("token", "")
     if not hmac.compare_digest(token.encode(), form_token(login_cookie()).encode()):
         raise Csrf
 

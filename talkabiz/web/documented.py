@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from quart_schema import document_querystring, document_response, tag
+from quart_schema import document_querystring, document_request, document_response, tag
 
 from talkabiz.domain.access import Scope
 
@@ -30,6 +30,10 @@ class Documentation:
     """By status: headers that this answer has beside those that every answer has, and what they say."""
     example: Mapping[str, Any] | None = None
     """A body to send."""
+    form: type[BaseModel] | None = None
+    """What may stand beside `file` in a form, where one is taken."""
+    takes_key: bool = False
+    """Whether an Idempotency-Key counts."""
 
 
 def documented(
@@ -38,11 +42,13 @@ def documented(
     *,
     refusals: Iterable[str] = (),
     query: type[BaseModel] | None = None,
+    body: type[BaseModel] | None = None,
     **more: Any,
 ) -> Callable[[View], View]:
     """Put a view into the document. `room` is its tag; `refusals` are codes beyond those that follow from the rest.
 
-    `more` is what Documentation takes. The view's docstring is what the document says of it.
+    `body`: the JSON that it reads, where that isn't left to `validate_request`. `more` is what Documentation takes. The
+    view's docstring is what the document says of it.
     """
 
     def decorate(view: View) -> View:
@@ -50,6 +56,8 @@ def documented(
             document_response(model, status)(view)
         if query is not None:
             document_querystring(query)(view)
+        if body is not None:
+            document_request(body)(view)
         tag([room])(view)
         setattr(view, _ATTRIBUTE, Documentation(room, frozenset(refusals), **more))
         return view

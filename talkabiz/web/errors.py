@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 import structlog
+from pydantic import ValidationError
 from quart import Quart, Response, jsonify, request
 from quart_schema import RequestSchemaValidationError
 from werkzeug.exceptions import HTTPException
@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from talkabiz.domain import errors as e
 from talkabiz.web import pages
 from talkabiz.web.headers import request_id
+from talkabiz.web.reading import field_faults
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,16 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "qr_request_timeout": HTTPStatus.GATEWAY_TIMEOUT,
     "pairing_code_timeout": HTTPStatus.GATEWAY_TIMEOUT,
     "pairing_code_refused": HTTPStatus.BAD_GATEWAY,
+    "idempotency_key_reused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "media_refused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "media_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "voice_needs_ffmpeg": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "media_gone": HTTPStatus.NOT_FOUND,
+    "url_refused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "url_bad_type": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "url_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "url_unreachable": HTTPStatus.BAD_GATEWAY,
+    "url_timeout": HTTPStatus.GATEWAY_TIMEOUT,
 }
 """By the error's code; a code that isn't here is a fault of ours."""
 
@@ -69,7 +80,9 @@ async def _answer_ours(error: e.TalkabizError) -> Response:
 
 
 async def _answer_invalid(error: RequestSchemaValidationError) -> Response:
-    return await _answer(e.InvalidInput(fields=_fields(error)), HTTPStatus.UNPROCESSABLE_ENTITY)
+    found = error.validation_error
+    fields = field_faults(found) if isinstance(found, ValidationError) else {}
+    return await _answer(e.InvalidInput(fields=fields), HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 async def _answer_framework(error: HTTPException) -> Response:
@@ -116,9 +129,3 @@ def _problem(error: e.TalkabizError, status: HTTPStatus, code: str) -> Response:
     answer.status_code = status.value
     answer.content_type = "application/problem+json"
     return answer
-
-
-def _fields(error: RequestSchemaValidationError) -> dict[str, str]:
-    """What is wrong with which field; never the value itself, which may be a secret."""
-    found: list[dict[str, Any]] = getattr(error.validation_error, "errors", list)()
-    return {".".join(str(part) for part in each["loc"]) or "body": str(each["msg"]) for each in found}

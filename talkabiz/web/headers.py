@@ -67,7 +67,8 @@ async def _take_the_rest() -> None:
     """
     with suppress(HTTPException, TimeoutError):
         async with asyncio.timeout(REST_SECONDS):
-            await request.get_data(cache=False, parse_form_data=False)
+            async for _ in request.body:
+                pass
 
 
 def _page_policy(word: str) -> str:

@@ -6,12 +6,17 @@ from quart import Blueprint
 from quart_schema import validate_request
 
 from talkabiz.domain.access import Scope
+from talkabiz.domain.content import Kind
 from talkabiz.domain.errors import InvalidInput, Sentence
 from talkabiz.domain.ids import parse_path_id, parse_session_id
 from talkabiz.domain.inputs import Me
-from talkabiz.web import older_schemas as answers, schemas
+from talkabiz.domain.wishes import Wish
+from talkabiz.web import message_schemas, older_schemas as answers, schemas
 from talkabiz.web.auth import allow, allow_operators, caller, desk, remember_principal
 from talkabiz.web.documented import documented
+from talkabiz.web.message_bodies import MessageSend
+from talkabiz.web.message_reading import Request, fingerprint_of, read_key
+from talkabiz.web.messages import SENDS, answer_accepted, send
 from talkabiz.web.reading import ConnectionUpdate, KlienChoice, SessionStart, check_query, chosen_klien
 from talkabiz.web.shapes import Json, as_connect, as_session_start, as_status, started_status, with_image
 
@@ -125,6 +130,29 @@ async def stop(data: KlienChoice) -> Json:
     """Stop, and keep the device."""
     klien_id = allow(chosen_klien(data.klien_id), Scope.SESSION)
     return await with_image(await desk().sessions.stop(klien_id, caller=caller()))
+
+
+@blueprint.post("/api/message/send")
+@documented(
+    ROOM,
+    {202: message_schemas.Message},
+    refusals={"not_found", "illegal_state"},
+    query=schemas.KlienQuery,
+    scopes=SENDS,
+    takes_key=True,
+    headers={202: {"Location": "The message's address."}},
+    example={"klien_id": 1, "to": "6281234567890", "text": "Pesanan Anda sudah siap."},
+)
+@validate_request(MessageSend)
+async def send_text(data: MessageSend) -> tuple[Json, int, dict[str, str]]:
+    """Send a text.
+
+    As POST …/messages, which knows other kinds, too.
+    """
+    klien_id = allow(chosen_klien(data.klien_id), Scope.MESSAGE)
+    key = read_key()
+    fingerprint = fingerprint_of(data.model_dump(exclude={"klien_id"})) if key else None
+    return answer_accepted(await send(klien_id, Request(Wish(data.to, Kind.TEXT, data.text), None, key, fingerprint)))
 
 
 @blueprint.post("/api/whatsapp/webhook")

@@ -17,7 +17,7 @@ from talkabiz import __version__
 from talkabiz.domain.errors import Sentence, TalkabizError
 from talkabiz.domain.ids import LARGEST_ID
 from talkabiz.services.operators import cookie_name
-from talkabiz.web import errors
+from talkabiz.web import errors, openapi_parts as parts
 from talkabiz.web.auth import SAFE_METHODS, site
 from talkabiz.web.documented import Documentation, documentation
 from talkabiz.web.schemas import PAIRS, Problem
@@ -27,6 +27,7 @@ Json = dict[str, Any]
 TAGS = {
     "Kliens": "The customers of the business. Each links one WhatsApp account.",
     "Sessions": "A klien's link to WhatsApp: start it, show its QR, stop it.",
+    "Messages": "Sent, received, and what became of them.",
     "Events": "What happened, in order, for programs that were away.",
     "Access": "Keys for programs, links for people, and who did what.",
     "Older paths": "The paths of the older design, kept. `/wa/…` is the same as `/whatsapp/…`.",
@@ -68,7 +69,8 @@ class Document(OpenAPIProvider):
         found["components"]["securitySchemes"] = _security_schemes()
         schemas = found["components"]["schemas"] | _components(Problem)
         for schema in schemas.values():
-            if schema.pop("oneOf", None):
+            if schema.get("oneOf") == PAIRS["oneOf"]:
+                del schema["oneOf"]
                 schema["allOf"] = [{"$ref": REFERENCE.format(model="StatusAndReason")}]
         schemas["StatusAndReason"] = PAIRS
         found["components"]["schemas"] = dict(sorted(schemas.items()))
@@ -93,7 +95,9 @@ class Document(OpenAPIProvider):
         return paths, components
 
     def build_path_parameter(self, name: str, converter: BaseConverter) -> Json:
-        """Ids: the routes take any text, and answer 404 to what is no id."""
+        """Ids: the routes take any text, and answer 404 to what is no id. A chat is named by its address."""
+        if name == "chat":
+            return {**super().build_path_parameter(name, converter), "schema": parts.CHAT}
         whole_number = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID, "examples": [1]}
         return {**super().build_path_parameter(name, converter), "schema": whole_number}
 
@@ -144,9 +148,13 @@ def complete(operation: Json, method: str, path: str, found: Documentation) -> J
     full["security"] = [] if found.is_public else CREDENTIALS
     full["description"] = f"{operation.get('description', '').strip()}\n\n{_right(found)}".strip()
     full |= _who(found)
+    if found.form:
+        schema = _components(found.form, "validation")[found.form.__name__]
+        full["requestBody"] = parts.with_form(full.get("requestBody"), schema)
     if found.example and "requestBody" in full:
-        (content,) = full["requestBody"]["content"].values()
-        content["example"] = dict(found.example)
+        full["requestBody"]["content"]["application/json"]["example"] = dict(found.example)
+    if found.takes_key:
+        full["parameters"] = [*full["parameters"], parts.KEY]
     for status, forms in found.forms.items():
         answer = full["responses"].setdefault(status, {"description": ""})
         if forms:
@@ -165,6 +173,7 @@ def complete(operation: Json, method: str, path: str, found: Documentation) -> J
 def refusals(operation: Json, method: str, path: str, found: Documentation) -> set[str]:
     """The codes of all problems that this operation may answer."""
     codes = {"internal"} | found.refusals
+    codes |= {"idempotency_key_reused"} if found.takes_key else set()
     if not found.is_public:
         codes |= WITH_CREDENTIAL
         codes |= WITH_CHANGE if method not in SAFE_METHODS else set()
@@ -244,6 +253,7 @@ def _who(found: Documentation) -> Json:
 def _headers(status: int, found: Documentation) -> Json:
     headers: Json = {name: {"$ref": f"#/components/headers/{name}"} for name in EVERY_ANSWER}
     more = dict(found.headers.get(status, {}))
+    more |= parts.REPLAYED if found.takes_key and status < HTTPStatus.BAD_REQUEST else {}
     if status in {429, 503}:
         more["Retry-After"] = "Seconds, where it makes sense to try again."
     return headers | {name: {"description": told, "schema": {"type": "string"}} for name, told in more.items()}

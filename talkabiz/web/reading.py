@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field
-from quart import Request, request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from quart import request
 
 from talkabiz.domain.errors import InvalidInput, InvalidJson, Sentence
 from talkabiz.domain.ids import LARGEST_ID, PHONE, parse_path_id
 from talkabiz.services.access import LINK_MINUTES, LONGEST_LINK_MINUTES
 from talkabiz.web.auth import principal
+from talkabiz.web.uploads import HeldRequest
 
 LONGEST_WAIT_SECONDS = 60
+
+VARIANT = "="
+"""What the name of a variant begins with, in models that have some."""
 
 KlienId = Annotated[int, Field(gt=0, le=LARGEST_ID)]
 
 
-class JsonRequest(Request):
+class JsonRequest(HeldRequest):
     """A request whose body is JSON, whatever its Content-Type says. No body is an empty object."""
 
     async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: FBT001, FBT002 - Quart's signature
@@ -92,6 +97,25 @@ class PairingCodeWish(Body):
     """`phone`: in any spelling, such as 0812… or +62 812-…"""
 
     phone: Annotated[str, Field(examples=["081234567890"])]
+
+
+def field_faults(error: ValidationError) -> dict[str, str]:
+    """What is wrong with which field; never the value itself, which may be a secret. Names of variants are left out."""
+    return {
+        ".".join(str(part) for part in each["loc"] if not str(part).startswith(VARIANT)) or "body": str(each["msg"])
+        for each in error.errors()
+    }
+
+
+def parse_moment(name: str, text: str | None) -> datetime | None:
+    """A time with its zone (RFC 3339). Raises InvalidInput."""
+    try:
+        found = datetime.fromisoformat(text) if text is not None else None
+    except ValueError:
+        found = datetime.min  # noqa: DTZ901 - told apart below, by its lack of a zone
+    if found and found.tzinfo is None:
+        raise InvalidInput(fields={name: "A time with its zone, as 2027-01-31T17:00:00Z."})
+    return found
 
 
 def chosen_klien(in_body: int | None = None) -> int:

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from talkabiz.domain.ids import LARGEST_ID
 from talkabiz.domain.sentences import SENTENCES
 from talkabiz.domain.states import Reason, Status
-from talkabiz.services.snapshot import EVENT_TYPES
 
 EXAMPLE_TIME = "2026-11-24T03:04:05.123Z"
 
@@ -38,7 +37,7 @@ class Answer(BaseModel):
 # --- faults -----------------------------------------------------------------------------------------------------------
 
 
-class Message(Answer):
+class Sentence(Answer):
     """A sentence for a person, in Indonesian and English."""
 
     id: str
@@ -53,7 +52,7 @@ class Problem(Answer):
     status: Annotated[int, Field(ge=400, le=599, examples=[404])]
     detail: Annotated[str, Field(description="`message.en`", examples=["Not found."])]
     code: Annotated[str, Field(description="Stays the same from version to version.", examples=["not_found"])]
-    message: Message
+    message: Sentence
     request_id: Annotated[str, Field(description="As in the header X-Request-Id, and in the server's log.")]
     fields: Annotated[dict[str, str], Field(description="What is wrong with which field.")] = Field(
         default_factory=dict
@@ -132,7 +131,7 @@ class SessionState(Answer):
     reason: Reason | None
     detail: Detail | None
     wa_terhubung: Annotated[bool, Field(description="Exactly while `status` is `connected`.")]
-    message: Message
+    message: Sentence
     since: Annotated[Timestamp, Field(description="When this status began.")]
     retry_at: Annotated[Timestamp | None, Field(description="When the server tries again by itself.")]
     server_now: Timestamp
@@ -168,7 +167,7 @@ class PairingCode(Answer):
     expires_at: Timestamp
 
 
-# --- kliens and what happened to them ---------------------------------------------------------------------------------
+# --- kliens -----------------------------------------------------------------------------------------------------------
 
 
 class Klien(Answer):
@@ -186,23 +185,6 @@ class KlienPage(Answer):
 
     kliens: list[Klien]
     next: Annotated[Id | None, Field(description="`cursor` of the following page; null: this is the last one.")]
-
-
-class Event(Answer):
-    """A fact, as it was pushed, without its QR."""
-
-    seq: Annotated[int, Field(ge=1)]
-    type: Annotated[str, Field(json_schema_extra={"enum": sorted(EVENT_TYPES.values())})]
-    klien_id: Id
-    at: Timestamp
-    data: StoredSnapshot
-
-
-class EventPage(Answer):
-    """What happened, oldest first."""
-
-    events: list[Event]
-    gap: Annotated[bool, Field(description="`since` is older than what is kept.")]
 
 
 # --- health -----------------------------------------------------------------------------------------------------------

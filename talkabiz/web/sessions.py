@@ -9,8 +9,8 @@ from talkabiz.domain.access import Scope
 from talkabiz.domain.errors import NoQr
 from talkabiz.domain.ids import parse_path_id, parse_session_id
 from talkabiz.domain.states import Status
-from talkabiz.web import schemas
-from talkabiz.web.auth import allow, caller, desk, remember_principal
+from talkabiz.web import event_schemas, schemas
+from talkabiz.web.auth import allow, caller, desk, principal, remember_principal
 from talkabiz.web.documented import documented
 from talkabiz.web.reading import Body, PairingCodeWish, StartOptions, check_query, query_count
 from talkabiz.web.shapes import Json, as_pairing_code, started_status, with_image
@@ -150,15 +150,16 @@ async def delete_session(klien_id: str) -> Json:
 
 
 @blueprint.get("/events")
-@documented("Events", {200: schemas.EventPage}, query=schemas.EventQuery, scopes=LOOKS)
+@documented("Events", {200: event_schemas.EventPage}, query=schemas.EventQuery, scopes=LOOKS)
 async def get_events(klien_id: str) -> Json:
     """Read the journal.
 
-    What happened after `since`, oldest first. A QR or a code is never in it.
+    What happened after `since`, oldest first. A QR or a code is never in it; messages are for keys with the scope
+    `read` or `message`.
     """
     check_query("since", "limit")
     allowed = allow(parse_path_id(klien_id), Scope.READ, Scope.SESSION)
     await desk().kliens.get(allowed)
     since, limit = query_count("since", 0), query_count("limit", PAGE, LARGEST_PAGE, least=1)
-    events, gap = await desk().journal.since(allowed, since, limit)
+    events, gap = await desk().journal.since(allowed, since, limit, with_chats=principal().may_read_chats)
     return {"events": [event.as_dict() for event in events], "gap": gap}

@@ -150,7 +150,7 @@ async def test_ids_in_paths_are_whole_numbers(document: Json) -> None:
         parameter["schema"]
         for _, operation in operations(document)
         for parameter in operation["parameters"]
-        if parameter["in"] == "path"
+        if parameter["in"] == "path" and parameter["name"] != "chat"  # which is named by its address
     ]
     assert found
     assert all((each["type"], each["minimum"], each["maximum"]) == ("integer", 1, LARGEST_ID) for each in found)

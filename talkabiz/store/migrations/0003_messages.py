@@ -197,6 +197,7 @@ class Migration(migrations.Migration):
                     Index(fields=["klien_id", "status", "due_at"]),
                     Index(fields=["klien_id", "status", "expires_at"]),
                     Index(fields=["klien_id", "sent_at"]),
+                    Index(fields=["media_id"]),
                 ],
                 "pk_attr": "id",
             },

@@ -1,0 +1,43 @@
+"""What may be said of files, chats and the pace of a klien."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from talkabiz.web.reading import Body
+
+
+class UploadFields(Body):
+    """`type`: what kind of message the file is for, if that is known: then it is checked at once."""
+
+    type: Literal["image", "video", "audio", "voice", "document", "sticker"] | None = None
+
+
+class Typing(Body):
+    state: Literal["composing", "recording", "paused"] = "composing"
+
+
+_TIME = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+
+
+class QuietFields(Body):
+    """From one time of the day to another, past midnight if that is earlier."""
+
+    from_: Annotated[str, _TIME, Field(alias="from", examples=["21:00"])]
+    to: Annotated[str, _TIME, Field(examples=["06:00"])]
+
+
+class PaceFields(Body):
+    """What isn't named stays as it is."""
+
+    per_minute: Annotated[float, Field(ge=0, le=1000)] = 20
+    burst: Annotated[int, Field(ge=1, le=1000)] = 5
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.5
+    new_contact_seconds: Annotated[float, Field(ge=0, le=3600)] = 15
+    quiet: QuietFields | None = None
+    zone: Annotated[str, Field(min_length=1, max_length=64, examples=["WIB"])] = "WIB"
+    daily_cap: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    region: Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["ID"])] = "ID"
+    paused: Literal[False] = False
