@@ -127,8 +127,8 @@ class Hearing:
                         return event
                 await asyncio.sleep(0.005)
 
-    async def all(self, klien_id: int) -> list[Message]:
-        return await messages.page(klien_id, chat=None, direction=None, status=None, since=0, limit=500)
+    async def all(self, klien_id: int, limit: int = 500) -> list[Message]:
+        return await messages.page(klien_id, chat=None, direction=None, status=None, since=0, limit=limit)
 
     async def chat(self, klien_id: int, jid: str = ANI) -> Any:
         party = await parties.find(klien_id, jid)
