@@ -124,6 +124,27 @@ async def test_where_no_thread_can_be_had_the_call_fails_and_the_next_may_work(
     assert not made.is_set()
 
 
+async def test_where_no_further_thread_can_be_had_a_call_waits_for_one_that_is_there(
+    crew: Crew, hanging: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    made = threading.Event()
+    busy = asyncio.ensure_future(crew.call("a", hanging.wait, seconds=5))
+    await until(lambda: crew.threads == 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(NotBegun):
+            await crew.call("b", made.set, seconds=0.05)
+        in_time = asyncio.ensure_future(crew.call("c", lambda: True, seconds=5))
+        await asyncio.sleep(0)
+        hanging.set()
+        assert await in_time
+    await busy
+    assert not made.is_set()
+
+
 async def test_its_threads_never_hold_up_the_end_of_the_process(crew: Crew, hanging: threading.Event) -> None:
     busy = asyncio.ensure_future(crew.call("a", hanging.wait, seconds=5))
     await until(lambda: crew.threads == 1)
