@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -16,7 +17,16 @@ from tortoise.transactions import in_transaction
 
 import talkabiz
 from talkabiz.domain.states import Session
-from talkabiz.store import database as store, kliens, sessions
+from talkabiz.store import (
+    arrivals,
+    database as store,
+    kliens,
+    media,
+    messages,
+    parties,
+    receipts,
+    sessions,
+)
 from talkabiz.store.database import close_database, is_up_to_date, migrate, open_database, transaction
 from talkabiz.store.errors import StoreError
 from tests.store.conftest import NOW
@@ -91,7 +101,6 @@ def tables(path: Path) -> dict[str, list[object]]:
 
 
 def test_what_is_looked_up_has_an_index(empty_database: Path) -> None:
-    file = sqlite3.connect(empty_database)
     for question in (
         "SELECT * FROM sessions WHERE me_phone = ?",
         "SELECT * FROM journal_events WHERE klien_id = ? AND seq > 1 ORDER BY seq",
@@ -100,10 +109,50 @@ def test_what_is_looked_up_has_an_index(empty_database: Path) -> None:
         "SELECT * FROM login_links WHERE hash = ?",
         "SELECT * FROM logins WHERE hash = ?",
     ):
-        plan = " ".join(row[3] for row in file.execute(f"EXPLAIN QUERY PLAN {question}", ["1"]))
+        plan = plan_of(empty_database, question)
         assert "SEARCH" in plan, question
         assert "TEMP B-TREE" not in plan, question
+
+
+@pytest.mark.parametrize(
+    ("question", "terms"),
+    [
+        (messages._NEXT_DUE, "klien_id=? AND status=?"),
+        (messages._POSITION, "klien_id=? AND status=? AND due_at<?"),
+        (messages._NEXT_EXPIRY, "klien_id=? AND status=? AND expires_at>?"),
+        (messages._EXPIRE, "klien_id=? AND status=? AND expires_at<?"),
+        (messages._BY_KEY, "klien_id=? AND key=?"),
+        (messages._BY_WA_ID, "chat_id=? AND wa_id=?"),
+        (messages._SENT_SINCE, "klien_id=? AND sent_at>?"),
+        (messages._HAS_WRITTEN, "chat_id=?"),
+        (f"{messages._OF_KLIEN} AND messages.id > ? ORDER BY messages.id LIMIT ?", "klien_id=? AND id>?"),
+        (f"{messages._OF_KLIEN} AND chat_id = ? AND messages.id > ? ORDER BY messages.id", "chat_id=? AND id>?"),
+        (arrivals._IS_THERE, "chat_id=? AND wa_id=?"),
+        (parties._BY_ADDRESS, "klien_id=? AND lid=?"),
+        (parties._CHATS, "klien_id=? AND last_at>? AND last_at<?"),
+        (receipts._SUMS, "chat_id=? AND wa_id=?"),
+        (receipts._UNCLAIMED, "chat_id=?"),
+        (media._OUTLIVED, "status=? AND expires_at<?"),
+        ("DELETE FROM messages WHERE chat_id = ?", "chat_id=?"),  # as it goes with its klien
+        ("DELETE FROM receipts WHERE chat_id = ?", "chat_id=?"),
+    ],
+)
+def test_what_is_asked_of_messages_looks_through_no_more_than_it_must(
+    empty_database: Path, question: str, terms: str
+) -> None:
+    plan = plan_of(empty_database, question)
+    assert f"({terms})" in plan
+    assert "SCAN messages" not in plan
+    assert "SCAN parties" not in plan
+
+
+def plan_of(path: Path, question: str) -> str:
+    file = sqlite3.connect(path)
+    named = [int(number) for number in re.findall(r"\?(\d)", question)]
+    values = ["1"] * max([question.count("?") if not named else 0, *named])
+    plan = "\n".join(row[3] for row in file.execute(f"EXPLAIN QUERY PLAN {question}", values))
     file.close()
+    return plan
 
 
 LATER_STEP = """
