@@ -30,6 +30,7 @@ from talkabiz.services.paces import Paces
 from talkabiz.services.ports import Clock
 from talkabiz.services.tempo import Tempo
 from talkabiz.store import messages
+from talkabiz.store.errors import StoreError
 from talkabiz.store.writing import Tell, Writer
 
 NET_SECONDS = 10.0
@@ -100,15 +101,22 @@ class Line:
                 rest = await self._step()
             except NotFound:  # the klien is gone
                 return
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the klien's outbox
                 faults += 1
                 rest = delay_seconds(faults, _chance(), longest=LONGEST_DELAY)
-                log.exception("outbox_fault", klien_id=self.klien_id, retry_seconds=rest)
+                self._log_fault(error, rest)
             else:
                 faults = 0
             if rest is None and not self._news.is_set():
                 return
             await self._wait(rest or 0)
+
+    def _log_fault(self, error: Exception, retry_seconds: float) -> None:
+        if isinstance(error, StoreError):  # a full disk may stay so for hours
+            why = str(error.__cause__ or error)
+            log.warning("outbox_not_stored", klien_id=self.klien_id, why=why, retry_seconds=retry_seconds)
+        else:
+            log.error("outbox_fault", klien_id=self.klien_id, retry_seconds=retry_seconds, exc_info=error)
 
     async def _wait(self, seconds: float) -> None:
         if seconds > 0:
