@@ -42,8 +42,8 @@ class Fetcher:
     """`fetch` is a `talkabiz.services.fetching.Fetch`.
 
     Each request has a connection of its own, to a machine that was judged: one that is kept would be taken for another
-    name at the same machine, and its certificate be believed unseen. No proxy of the environment is used, and
-    `trust` says whom we believe, so that no variable made for others does.
+    name at the same machine, and its certificate be believed unseen. Proxies of the environment are the business of
+    httpx's client, which isn't used; `trust` says whom we believe, so that no variable made for others does.
     """
 
     def __init__(self, guard: Guard, *, resolve: Resolve | None = None, trust: ssl.SSLContext | None = None) -> None:
@@ -79,7 +79,7 @@ class Fetcher:
     async def _asked(self, target: Target) -> AsyncIterator[httpx.Response]:
         """The beginning of the answer of the first machine that takes the connection."""
         machines = self._guard.judge(target, await self._machines(target))[:MOST_MACHINES]
-        async with httpx.AsyncHTTPTransport(verify=self._trust, trust_env=False) as transport:
+        async with httpx.AsyncHTTPTransport(verify=self._trust) as transport:
             answer = await _connect(transport, target, machines)
             try:
                 yield answer

@@ -110,7 +110,7 @@ class Guard:
 
 
 def _parse(text: str) -> httpx.URL:
-    if len(text) > LONGEST_URL or not text.isprintable() or " " in text or "\\" in text:
+    if len(text) > LONGEST_URL or not text.isprintable() or " " in text:
         raise UrlRefused
     try:
         return httpx.URL(text)

@@ -24,8 +24,12 @@ from talkabiz.domain.errors import Sentence, TalkabizError
 COMING = ".coming"
 """Where files lie until they are whole."""
 PIECE = 1 << 20
+LOST = ".lost"
+"""Where files lie that no row knows: left by a process that was killed, or known to another database than this one."""
 STRAY_SECONDS = 3600.0
 """A file without a row is one whose row is being written; past this, it is nobody's."""
+LOST_SECONDS = 7 * 86_400.0
+"""And after this it is deleted."""
 
 _PATH = re.compile(r"[1-9][0-9]*/[0-9A-Z]{26}")
 _KLIEN = re.compile(r"[1-9][0-9]*")
@@ -139,14 +143,25 @@ class Files:
         """Those that have, or had, files."""
         return sorted(int(entry.name) for entry in self.root.iterdir() if _KLIEN.fullmatch(entry.name))
 
-    def remove_strays(self, klien_id: int, known: Collection[str], *, older_than: float = STRAY_SECONDS) -> int:
-        """Delete the klien's files that aren't `known`: how many."""
-        until, removed = time.time() - older_than, 0
-        for entry in (self.root / str(klien_id)).iterdir():
+    def set_aside(self, klien_id: int, known: Collection[str], *, older_than: float = STRAY_SECONDS) -> int:
+        """Take the klien's files that aren't `known` out of the way: how many."""
+        folder, until, moved = self.root / str(klien_id), time.time() - older_than, 0
+        (self.root / LOST).mkdir(mode=0o700, exist_ok=True)
+        for entry in folder.iterdir():
             if f"{klien_id}/{entry.name}" not in known and entry.lstat().st_mtime <= until:
+                entry.rename(self.root / LOST / f"{klien_id}-{entry.name}")
+                moved += 1
+        if not known:
+            with suppress(OSError):  # there are younger ones
+                folder.rmdir()
+        return moved
+
+    def empty_lost(self, *, older_than: float = LOST_SECONDS) -> None:
+        """Delete what was taken out of the way so long ago."""
+        until = time.time() - older_than
+        for entry in (self.root / LOST).glob("*"):
+            if entry.lstat().st_ctime <= until:
                 entry.unlink(missing_ok=True)
-                removed += 1
-        return removed
 
 
 def _create(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Deletes files whose time is over, and those that belong to nothing."""
+"""Deletes files whose time is over, and takes those out of the way that belong to nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import structlog
 
 from talkabiz.services.media import MediaStore
 from talkabiz.services.ports import Clock
-from talkabiz.store import kliens, media
+from talkabiz.store import media
 from talkabiz.store.errors import StoreError
 from talkabiz.store.media import MediaRow
 from talkabiz.store.writing import Writer
@@ -40,17 +40,12 @@ class Sweeper:
             for row in rows:
                 await self._end(row)
         for klien_id in await self._store.on_thread(self._store.files.kliens):
-            await self._tidy(klien_id)
+            known = set(await media.paths_of(klien_id))
+            if moved := await self._store.on_thread(self._store.files.set_aside, klien_id, known):
+                log.warning("media_set_aside", klien_id=klien_id, files=moved)
+        await self._store.on_thread(self._store.files.empty_lost)
 
     async def _end(self, row: MediaRow) -> None:
         await self._writer.write(lambda _: media.set_gone(row.klien_id, row.id))
         if row.path:
             await self._store.on_thread(self._store.files.remove, row.path)
-
-    async def _tidy(self, klien_id: int) -> None:
-        if await kliens.find(klien_id) is None:
-            await self._store.forget_klien(klien_id)
-            return
-        known = set(await media.paths_of(klien_id))
-        if removed := await self._store.on_thread(self._store.files.remove_strays, klien_id, known):
-            log.warning("media_strays_removed", klien_id=klien_id, files=removed)

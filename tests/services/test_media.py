@@ -27,7 +27,7 @@ from talkabiz.domain.media_errors import (
 from talkabiz.domain.media_rules import MB, OPUS
 from talkabiz.domain.message import MediaState
 from talkabiz.services.media import FETCHES
-from talkabiz.services.media_files import COMING, STRAY_SECONDS
+from talkabiz.services.media_files import COMING, LOST, STRAY_SECONDS
 from talkabiz.services.media_sweeping import Sweeper
 from talkabiz.services.voices import Voices
 from talkabiz.store import kliens, media
@@ -351,7 +351,7 @@ async def test_with_no_days_files_stay(db_url: str, klien_id: int, tmp_path: Pat
         assert await cabinet.text(klien_id, state.id) == PNG
 
 
-async def test_files_without_a_row_go_and_those_of_no_klien(cabinet: Cabinet, klien_id: int) -> None:
+async def test_files_without_a_row_are_set_aside_and_those_of_no_klien(cabinet: Cabinet, klien_id: int) -> None:
     state = await cabinet.store.add(klien_id, PNG)
     kept = (await cabinet.store.open(klien_id, state.id)).path
     for owner in (klien_id, klien_id + 1):
@@ -363,7 +363,9 @@ async def test_files_without_a_row_go_and_those_of_no_klien(cabinet: Cabinet, kl
 
     await sweep(cabinet)
 
-    assert cabinet.on_disk() == [kept]
+    lost = [path for path in cabinet.on_disk() if path.parent.name == LOST]
+    assert [path.read_bytes() for path in lost] == [b"stray", b"stray"]
+    assert {*cabinet.on_disk()} - {*lost} == {kept}
     assert cabinet.files.kliens() == [klien_id]
     assert STRAY_SECONDS >= 600  # longer than anything takes between a file and its row
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from talkabiz.services.media_files import COMING, Files, MediaDirError
+from talkabiz.services.media_files import COMING, LOST, Files, MediaDirError
 
 
 @pytest.fixture
@@ -122,15 +122,36 @@ def test_a_klien_s_files_go_and_others_stay(files: Files) -> None:
     assert files.kliens() == [11]
 
 
-def test_strays_go_when_they_are_old_enough(files: Files) -> None:
+def test_what_no_row_knows_is_set_aside_once_it_is_old_enough(files: Files) -> None:
     known, stray, fresh = put(files, 1), put(files, 1), put(files, 1)
     hour_ago = time.time() - 3601
     for old in (known, stray):
         os.utime(files.path(old), (hour_ago, hour_ago))
 
-    assert files.remove_strays(1, {known}) == 1
+    assert files.set_aside(1, {known}) == 1
 
     assert [files.path(each).exists() for each in (known, stray, fresh)] == [True, False, True]
+    (lost,) = (files.root / LOST).iterdir()
+    assert (lost.name, lost.read_bytes()) == (stray.replace("/", "-"), b"x")
+    assert mode(lost.parent) == 0o700
+
+    files.empty_lost()
+    assert lost.exists()
+    files.empty_lost(older_than=0)
+    assert not lost.exists()
+
+
+def test_with_the_last_file_of_a_klien_that_nothing_knows_its_folder_goes(files: Files) -> None:
+    for klien_id in (1, 2):
+        put(files, klien_id)
+
+    assert (files.set_aside(1, (), older_than=-1), files.set_aside(2, ())) == (1, 0)
+
+    assert files.kliens() == [2]
+
+
+def test_nothing_lost_is_nothing_to_empty(files: Files) -> None:
+    files.empty_lost()
 
 
 def test_a_directory_that_can_t_be_written_to_is_told_in_a_sentence(tmp_path: Path) -> None:
