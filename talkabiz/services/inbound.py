@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,14 +29,14 @@ from talkabiz.services.journal import Journal
 from talkabiz.services.ports import Clock
 from talkabiz.services.presences import Passing, Presences
 from talkabiz.services.receipts import Settle
-from talkabiz.services.takers import Taker
+from talkabiz.services.takers import Taker, is_of_database
 from talkabiz.store import heard as kept, receipts
 from talkabiz.store.errors import StoreError
 from talkabiz.store.writing import Tell, Writer
 
 STORE_RETRY_SECONDS = 1.0
-PAGE = 100
-"""How many at most are taken in between two looks at what is kept."""
+PAGE = 30
+"""How many at most are taken in between two looks at what is kept: what is heard meanwhile waits for as long."""
 FINISH_SECONDS = 5.0
 """At the end, for what was heard last to be stored."""
 UNCLAIMED = timedelta(days=1)
@@ -109,9 +109,9 @@ class Inbound:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """At the end, what was heard until then is stored; the next start takes it in. So first the sessions end."""
-        storing = asyncio.create_task(self._store(), name="inbound: store")
+        storing = asyncio.create_task(self._keep_at(self._store), name="inbound: store")
         others = [
-            asyncio.create_task(work(), name=f"inbound: {name}")
+            asyncio.create_task(self._keep_at(work), name=f"inbound: {name}")
             for name, work in (("take in", self._take_in), ("presence", self._pass_on), ("tidy", self._tidy))
         ]
         try:
@@ -126,6 +126,18 @@ class Inbound:
             await self._groups.close()
             if left := self.figures.waiting:
                 log.error("heard_not_stored", count=left)
+
+    async def _keep_at(self, work: Callable[[], Awaitable[None]]) -> None:
+        """A fault of ours costs a pause: without this task nothing would come in any more, and nobody would notice."""
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                if isinstance(error, StoreError):
+                    log.warning("inbound_waits_for_store", why=str(error.__cause__))
+                else:
+                    log.exception("inbound_fault")
+                await asyncio.sleep(STORE_RETRY_SECONDS)
 
     # --- storing ------------------------------------------------------------------------------------------------------
 
@@ -166,7 +178,10 @@ class Inbound:
         while True:
             try:
                 await self._writer.write(job)
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is: all that were heard are tried one by one
+                if not is_of_database(error):
+                    await self._store_one_by_one(batch)
+                    return
                 if not is_told:
                     log.error("heard_waits_for_store", count=len(rows), why=str(error.__cause__))  # noqa: TRY400 - all there is
                 is_told = True
@@ -177,19 +192,22 @@ class Inbound:
         for each in batch:
             self._stored.note(now - each.since)
 
+    async def _store_one_by_one(self, batch: list[_Heard]) -> None:
+        """One of them is refused, and must not take the others with it."""
+        if len(batch) == 1:
+            log.error("heard_lost", klien_id=batch[0].klien_id, number=batch[0].number)
+            return
+        for each in batch:
+            await self._store_stubbornly([each])
+
     # --- taking in ----------------------------------------------------------------------------------------------------
 
     async def _take_in(self) -> None:
         while True:
             self._kept.clear()
-            try:
-                while rows := await kept.next(PAGE):
-                    await self._take_page(rows)
-            except StoreError as error:
-                log.warning("heard_not_taken_in", why=str(error.__cause__))
-                await asyncio.sleep(STORE_RETRY_SECONDS)
-            else:
-                await self._kept.wait()
+            while rows := await kept.next(PAGE):
+                await self._take_page(rows)
+            await self._kept.wait()
 
     async def _take_page(self, rows: list[kept.HeardRow]) -> None:
         for taking in await self._taker.take_page(rows):
@@ -205,10 +223,7 @@ class Inbound:
             await receipts.forget_before(self._clock.now() - UNCLAIMED)
 
         while True:
-            try:
-                await self._writer.write(job)
-            except StoreError as error:
-                log.warning("receipts_not_forgotten", why=str(error.__cause__))
+            await self._writer.write(job)
             await asyncio.sleep(TIDY_SECONDS)
 
     async def _pass_on(self) -> None:

@@ -20,7 +20,7 @@ from talkabiz.store.errors import StoreError
 from talkabiz.store.heard import HeardRow
 from talkabiz.store.writing import Tell, Writer
 
-LOT = 25
+LOT = 10
 """How many of a klien go into one transaction: others wait for it."""
 LONGEST_ERROR = 300
 
@@ -58,7 +58,7 @@ class Taker:
             try:
                 takings.append(await self._writer.write(partial(self._take, lot)))
             except Exception as error:
-                if _is_of_database(error):
+                if is_of_database(error):
                     raise
                 takings += [taking for row in lot if (taking := await self._take_alone(row))]
         return takings
@@ -67,7 +67,7 @@ class Taker:
         try:
             return await self._writer.write(partial(self._take, [row]))
         except Exception as error:
-            if _is_of_database(error):
+            if is_of_database(error):
                 raise
             self.failed += 1
             log.exception(
@@ -103,6 +103,6 @@ class Taker:
                 await take_group(taking, heard)
 
 
-def _is_of_database(error: Exception) -> bool:
+def is_of_database(error: Exception) -> bool:
     """Not the fault of what was to be taken in."""
     return isinstance(error, StoreError) and not error.is_refusal

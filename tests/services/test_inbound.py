@@ -109,6 +109,23 @@ async def test_what_the_tables_refuse_holds_nothing_up(hearing: Hearing, klien_i
     assert await count_kept() == 2
 
 
+async def test_what_cannot_even_be_kept_takes_nothing_with_it(hearing: Hearing, klien_id: int) -> None:
+    hearing.hear(klien_id, message("satu"))
+    hearing.words.overhear(klien_id, "attempt", 2**70, hearing.words.put(message("hilang")))
+    events = await hearing.hear_all(klien_id, message("dua"))
+    assert [event.data["text"] for event in events] == ["satu", "dua"]
+
+
+async def test_a_fault_of_ours_does_not_end_it(
+    hearing: Hearing, klien_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STORE_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(hearing.inbound, "_media_due", lambda: 1 / 0)
+    events = await hearing.hear_all(klien_id, message(Media(Kind.IMAGE, STORED, "image/png")), message("dua"))
+    assert [event.data["text"] for event in events] == [None, "dua"]
+    assert (await hearing.hear_all(klien_id, message("tiga")))[0].data["text"] == "tiga"
+
+
 async def test_what_concerns_nobody_leaves_nothing(hearing: Hearing, klien_id: int) -> None:
     status = replace(source(), chat="status@broadcast", is_group=True)
     news = replace(source(), chat="120363@newsletter")
