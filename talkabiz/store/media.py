@@ -58,7 +58,12 @@ _DUE = """
         AND klien_id IN (SELECT value FROM json_each(?))
     ORDER BY retry_at, id LIMIT ?
 """
-_OUTLIVED = "SELECT * FROM media WHERE status = 'stored' AND expires_at <= ? ORDER BY expires_at LIMIT ?"
+_OUTLIVED = """
+    SELECT * FROM media WHERE status = 'stored' AND expires_at <= ? AND NOT EXISTS (
+        SELECT 1 FROM messages WHERE media_id = media.id AND messages.status IN ('queued', 'sending')
+    )
+    ORDER BY expires_at LIMIT ?
+"""
 _PATHS = "SELECT path FROM media WHERE klien_id = ? AND path IS NOT NULL ORDER BY id"
 
 
@@ -126,7 +131,7 @@ async def due(now: datetime, limit: int, kliens: Iterable[int]) -> list[MediaRow
 
 
 async def outlived(now: datetime, limit: int) -> list[MediaRow]:
-    """Of all kliens: files whose time has run out."""
+    """Of all kliens: files whose time has run out, but for those that are still to be sent."""
     return await _rows(_OUTLIVED, now, limit)
 
 

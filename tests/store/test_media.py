@@ -6,11 +6,11 @@ import pytest
 
 from talkabiz.domain.errors import NotFound
 from talkabiz.domain.klien import Klien
-from talkabiz.domain.message import MediaState
+from talkabiz.domain.message import MediaState, Status
 from talkabiz.store import kliens, media
 from talkabiz.store.database import transaction
 from talkabiz.store.media import MediaRow
-from tests.store.chatting import accept, meet
+from tests.store.chatting import accept, meet, move
 from tests.store.conftest import NOW, later
 
 
@@ -107,6 +107,18 @@ async def test_files_whose_time_has_run_out_are_found_and_noted_as_gone(klien: K
     assert gone
     assert (gone.state.status, gone.path, gone.source) == ("gone", None, None)
     assert await media.paths_of(klien.id) == ["1/2", "1/kept"]
+
+
+async def test_a_file_that_is_still_to_be_sent_is_kept_until_it_has_gone(klien: Klien) -> None:
+    row = await add(klien.id, "stored", path="1/1", expires_at=later(1))
+    message = await accept(klien.id, await meet(klien.id), media_id=row.id)
+    assert await media.outlived(later(2), 9) == []
+
+    await move(klien.id, message, Status.SENDING)
+    assert await media.outlived(later(2), 9) == []
+
+    await move(klien.id, message, Status.SENT)
+    assert await media.outlived(later(2), 9) == [row]
 
 
 async def test_a_message_shows_its_medium_as_it_is(klien: Klien) -> None:
