@@ -61,6 +61,16 @@ class MediaTooLarge(TooLarge):
     )
 
 
+class MediaNotStored(TalkabizError):
+    """The disk is full, or can't be written. The cause is chained."""
+
+    code = "media_not_stored"
+    sentence = Sentence(
+        "Server tidak dapat menyimpan berkas saat ini. Coba lagi nanti.",
+        "The server can't store files at the moment. Try again later.",
+    )
+
+
 class VoiceNeedsFfmpeg(InvalidInput):
     code = "voice_needs_ffmpeg"
     sentence = Sentence(

@@ -21,7 +21,7 @@ import structlog
 from talkabiz.domain import media_rules as rules
 from talkabiz.domain.content import Kind
 from talkabiz.domain.errors import InvalidInput, NotFound, Sentence, TalkabizError
-from talkabiz.domain.media_errors import MediaGone, MediaRefused, UrlBadType
+from talkabiz.domain.media_errors import MediaGone, MediaNotStored, MediaRefused, UrlBadType
 from talkabiz.domain.media_rules import Seen
 from talkabiz.domain.message import MediaState
 from talkabiz.services.fetching import Fetch
@@ -102,7 +102,7 @@ class MediaStore:
         """The file is on disk and its row is committed when this returns; what is read is `data` from where it stands.
 
         Raises:
-            MediaRefused, MediaTooLarge, VoiceNeedsFfmpeg.
+            MediaRefused, MediaTooLarge, VoiceNeedsFfmpeg, MediaNotStored.
         """
         async with self._coming() as coming:
             await self.on_thread(_copy, io.BytesIO(data) if isinstance(data, bytes) else data, coming, kind)
@@ -202,11 +202,15 @@ class MediaStore:
 
     @asynccontextmanager
     async def _coming(self) -> AsyncIterator[Coming]:
-        coming = await self.on_thread(self.files.begin)
         try:
-            yield coming
-        finally:
-            await self.on_thread(coming.drop)
+            coming = await self.on_thread(self.files.begin)
+            try:
+                yield coming
+            finally:
+                await self.on_thread(coming.drop)
+        except OSError as error:
+            log.warning("media_not_stored", why=str(error))
+            raise MediaNotStored from error
 
     async def _take(
         self, klien_id: int, coming: Coming, kind: Kind | None, declared: str | None, filename: str | None

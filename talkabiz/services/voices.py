@@ -57,7 +57,7 @@ class Voices:
         """The sound of `source`, of that type, as OGG with Opus, into `target`, which exists. Paths are ours.
 
         Raises:
-            VoiceNeedsFfmpeg: there is none.
+            VoiceNeedsFfmpeg: there is none, or it can't be started.
             MediaRefused: it can't be read, has no sound, or took too long.
         """
         if type_ not in _READERS:
@@ -72,14 +72,18 @@ class Voices:
 
     async def _run(self, words: list[str]) -> tuple[int, str]:
         """How it ended and the beginning of what it complained of. It is gone when this returns, or raises."""
-        process = await asyncio.create_subprocess_exec(
-            *words,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env={},  # none of our secrets
-            cwd="/",
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *words,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                env={},  # none of our secrets
+                cwd="/",
+            )
+        except OSError as error:
+            log.warning("ffmpeg_not_started", why=str(error))
+            raise VoiceNeedsFfmpeg from error
         try:
             _confine(process.pid)
             async with asyncio.timeout(self._seconds):

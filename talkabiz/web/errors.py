@@ -42,6 +42,7 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "media_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "voice_needs_ffmpeg": HTTPStatus.UNPROCESSABLE_ENTITY,
     "media_gone": HTTPStatus.NOT_FOUND,
+    "media_not_stored": HTTPStatus.SERVICE_UNAVAILABLE,
     "url_refused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "url_bad_type": HTTPStatus.UNPROCESSABLE_ENTITY,
     "url_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -23,7 +23,7 @@ PAGE = 100
 LARGEST_PAGE = 500
 SENDS = (Scope.MESSAGE,)
 READS = (Scope.READ, Scope.MESSAGE)
-MEDIA_REFUSALS = frozenset({"media_refused", "media_too_large", "voice_needs_ffmpeg", "media_gone"})
+MEDIA_REFUSALS = frozenset({"media_refused", "media_too_large", "voice_needs_ffmpeg", "media_gone", "media_not_stored"})
 FETCH_REFUSALS = frozenset({"url_refused", "url_bad_type", "url_too_large", "url_unreachable", "url_timeout"})
 
 blueprint = Blueprint("messages", __name__, url_prefix="/api/v1/kliens/<klien_id>")

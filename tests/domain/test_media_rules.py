@@ -183,7 +183,7 @@ def test_each_error_has_its_code_and_both_sentences() -> None:
 
     assert {kind.code for kind in kinds} == {
         *("url_refused", "url_unreachable", "url_too_large", "url_timeout", "url_bad_type"),
-        *("media_refused", "media_too_large", "media_gone", "voice_needs_ffmpeg"),
+        *("media_refused", "media_too_large", "media_gone", "media_not_stored", "voice_needs_ffmpeg"),
     }
     for kind in kinds:
         assert kind().message.id != kind().message.en

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import hashlib
 import io
 import os
@@ -17,6 +18,7 @@ from talkabiz.domain.content import Kind
 from talkabiz.domain.errors import InvalidInput, NotFound, TalkabizError
 from talkabiz.domain.media_errors import (
     MediaGone,
+    MediaNotStored,
     MediaRefused,
     MediaTooLarge,
     UrlBadType,
@@ -27,7 +29,7 @@ from talkabiz.domain.media_errors import (
 from talkabiz.domain.media_rules import MB, OPUS
 from talkabiz.domain.message import MediaState
 from talkabiz.services.media import FETCHES
-from talkabiz.services.media_files import COMING, LOST, STRAY_SECONDS
+from talkabiz.services.media_files import COMING, LOST, STRAY_SECONDS, Files
 from talkabiz.services.media_sweeping import Sweeper
 from talkabiz.services.voices import Voices
 from talkabiz.store import kliens, media
@@ -126,6 +128,22 @@ async def test_a_stream_without_end_is_cut_at_the_limit(cabinet: Cabinet, klien_
 
     assert stream.taken <= 3 * MB
     assert cabinet.on_disk() == []
+
+
+@pytest.mark.parametrize("step", ["begin", "keep"])
+async def test_a_disk_that_is_full_is_told_and_leaves_nothing(
+    cabinet: Cabinet, klien_id: int, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Files, step, full)
+
+    with pytest.raises(MediaNotStored):
+        await cabinet.store.add(klien_id, PNG)
+
+    assert cabinet.on_disk() == []
+    assert await media.paths_of(klien_id) == []
 
 
 async def test_nothing_is_kept_for_a_klien_that_is_gone(cabinet: Cabinet, klien_id: int) -> None:

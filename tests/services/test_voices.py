@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,16 @@ async def test_ffmpeg_is_found_once_it_is_installed(
     await voices.convert(source, "audio/mpeg", target)
 
     assert look(target).is_opus
+
+
+async def test_an_ffmpeg_that_can_t_be_started_is_as_good_as_none(make: Make, tmp_path: Path) -> None:
+    source, target = make(samples.recorded("tone.mp3"))
+    (tmp_path / "broken").write_bytes(b"\x7fELF")
+    (tmp_path / "broken").chmod(0o700)
+
+    for program in ("broken", "missing"):
+        with pytest.raises(VoiceNeedsFfmpeg):
+            await Voices(partial(str, tmp_path / program)).convert(source, "audio/mpeg", target)
 
 
 # --- programs that misbehave ------------------------------------------------------------------------------------------
