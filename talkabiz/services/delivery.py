@@ -5,15 +5,16 @@ what WhatsApp says of a number.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from talkabiz.domain import outcomes
-from talkabiz.domain.answers import CallFailed
+from talkabiz.domain.answers import CallFailed, Found
 from talkabiz.domain.composing import content_of, quote_of
 from talkabiz.domain.content import MEDIA, Content, Quote, Stored
 from talkabiz.domain.errors import NotFound
+from talkabiz.domain.ids import LID_SERVER
 from talkabiz.domain.message import Message
 from talkabiz.domain.outcomes import Outcome
 from talkabiz.domain.wishes import POINTING
@@ -88,14 +89,13 @@ class Delivery:
         found = await self._conversations.is_on_whatsapp(attempt, [phone])
         if not found:
             raise CallFailed("timed_out", "nothing was said of that number")
-        is_on = any(each.is_in for each in found)
 
         async def job(tell: Tell) -> None:
             del tell
-            await parties.set_on_whatsapp(message.klien_id, message.chat.id, is_on, now)
+            await _note(message, found[0], now)
 
         await self._writer.write(job)
-        return is_on
+        return found[0].is_in
 
     async def _upload(self, message: Message, attempt: str) -> Stored:
         if message.media is None:
@@ -105,3 +105,10 @@ class Delivery:
 
     async def _meant(self, message: Message, wa_id: str | None) -> Message | None:
         return await messages.by_wa_id(message.klien_id, message.chat.id, wa_id) if wa_id else None
+
+
+async def _note(message: Message, found: Found, now: datetime) -> None:
+    """Receipts come from the LID alone, and the first may be here before the answer: so it has to be known by then."""
+    lid = found.jid if found.jid.endswith(f"@{LID_SERVER}") else ""
+    party = await parties.known(message.klien_id, jid=message.chat.jid, alt=lid)
+    await parties.set_on_whatsapp(message.klien_id, party.id, found.is_in, now)

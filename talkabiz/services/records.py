@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from talkabiz.domain.content import Kind
 from talkabiz.domain.holds import Hold
 from talkabiz.domain.message import Message, Status
-from talkabiz.domain.outcomes import Outcome, reached
+from talkabiz.domain.outcomes import UNANSWERED, Outcome, reached
 from talkabiz.services.standing import Standing
 from talkabiz.store import arrivals, messages, receipts
 from talkabiz.store.writing import Tell
@@ -53,7 +53,8 @@ async def reconcile(tell: Tell, klien_id: int, chat_id: int, now: datetime) -> N
     found = await messages.uncertain_in(klien_id, chat_id, now - SETTLING)
     if len(found) != 1:
         return
-    unclaimed = await receipts.unclaimed(klien_id, chat_id, found[0].status_at - _SENDING)
+    since = found[0].status_at - _SENDING if found[0].error == UNANSWERED.error else now - SETTLING
+    unclaimed = await receipts.unclaimed(klien_id, chat_id, since)
     if len(unclaimed) == 1:
         await settle(tell, klien_id, chat_id, unclaimed[0], now)
 
@@ -64,7 +65,7 @@ async def settle(tell: Tell, klien_id: int, chat_id: int, wa_id: str, at: dateti
     With two of them a receipt doesn't tell which, and none is taken for sent that may not be.
     """
     found = await messages.uncertain_in(klien_id, chat_id, at - SETTLING)
-    if len(found) != 1 or (found[0].error == "unanswered" and at < found[0].status_at - _SENDING):
+    if len(found) != 1 or (found[0].error == UNANSWERED.error and at < found[0].status_at - _SENDING):
         return None
     return await _sent(tell, found[0], Outcome(Status.SENT, wa_id=wa_id, at=at), at)
 
@@ -80,9 +81,11 @@ async def fail_all(tell: Tell, klien_id: int, code: str, now: datetime) -> bool:
 
 
 async def interrupt(tell: Tell, now: datetime) -> list[Message]:
-    """At start: what was on its way when the program ended may have left."""
+    """At start: what was on its way when the program ended may have left, and receipts may say so already."""
     found = await messages.interrupted(now)
     await _tell_all(tell, found)
+    for klien_id, chat_id in {(message.klien_id, message.chat.id) for message in found}:
+        await reconcile(tell, klien_id, chat_id, now)
     return found
 
 

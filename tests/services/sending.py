@@ -76,6 +76,7 @@ class ScriptedConversations:
     """By what is called, what its next calls raise; a send's may be named by its text, too."""
     nobody: set[str] = field(default_factory=set)
     """Numbers that aren't on WhatsApp."""
+    lids: dict[str, str] = field(default_factory=dict)
     before_answer: Callable[[Sending], Any] | None = None
     """Awaited by each send before it is answered."""
     _ids: Any = field(default_factory=lambda: itertools.count(1))
@@ -136,7 +137,7 @@ class ScriptedConversations:
 
     async def is_on_whatsapp(self, attempt: str, numbers: Sequence[str]) -> tuple[Found, ...]:
         self._note("is_on_whatsapp", attempt, tuple(numbers))
-        return tuple(Found(number, jid(number), number not in self.nobody) for number in numbers)
+        return tuple(Found(number, self.lids.get(number, jid(number)), number not in self.nobody) for number in numbers)
 
     async def group_info(self, attempt: str, group: str) -> Group:
         raise NotImplementedError

@@ -13,7 +13,7 @@ from talkabiz.domain import inputs as i
 from talkabiz.domain.content import Edit, Kind, Media, Ref
 from talkabiz.domain.heard import ReceiptType
 from talkabiz.domain.message import Status
-from talkabiz.store import kliens, messages, receipts
+from talkabiz.store import kliens, messages, parties, receipts
 from talkabiz.store.database import transaction
 from tests.fakes import NOW
 from tests.services.conftest import Bench
@@ -271,6 +271,19 @@ async def test_a_strangers_number_is_asked_for_once(post: Post, shop: int) -> No
     assert [call[2] for call in post.conversations.calls] == [(ANI,)]
 
 
+async def test_what_whatsapp_calls_a_stranger_is_known_before_he_is_written_to(post: Post, shop: int) -> None:
+    post.conversations.lids[ANI] = "91234567890123@lid"
+    seen = []
+
+    async def look(_sending: Sending) -> None:
+        seen.append(await parties.find(shop, "91234567890123@lid"))
+
+    post.conversations.before_answer = look
+    told = await post.reach(await post.send(shop), "sent")
+    assert [party and party.phone for party in seen] == [ANI]
+    assert told["chat"]["lid"] == "91234567890123@lid"
+
+
 async def test_nothing_is_sent_to_who_is_not_on_whatsapp_and_that_is_remembered_for_a_day(
     post: Post, shop: int
 ) -> None:
@@ -437,6 +450,23 @@ async def test_what_was_on_its_way_when_the_process_died_is_uncertain_and_what_w
         await second.reach(waiting, "sent")
         assert second.conversations.texts() == ["dua"]
         assert await second.settle(klien_id, sending, "3EB0LATE")
+
+
+async def test_a_receipt_that_came_before_the_crash_settles_what_was_on_its_way(
+    bench: Bench, tmp_path: Path, klien_id: int
+) -> None:
+    never = asyncio.Event()
+    first = make_post(bench, tmp_path)
+    async with serving(first):
+        await bench.link(klien_id)
+        first.conversations.before_answer = lambda _sending: never.wait()
+        sending = await first.send(klien_id)
+        await first.conversations.be_sent(1)
+        await _note(klien_id, sending, "3EB0X", ReceiptType.DELIVERED)
+    bench.clock.advance(300)
+    second = make_post(bench, tmp_path)
+    async with serving(second):
+        assert (await second.reach(sending, "delivered"))["wa_id"] == "3EB0X"
 
 
 async def test_at_the_end_what_is_under_way_is_waited_for_and_nothing_else_is_begun(
