@@ -159,6 +159,7 @@ async def open_house(
         await stack.enter_async_context(chatting.hearing())
         opened = open_desk(around, chatting, lambda: house.load, api_key=API_KEY, quotas=quotas, restarts=restarts)
         desk = await stack.enter_async_context(opened)
+        stack.callback(conversations.may_send.set)  # or the end waits for what is under way
 
         @asynccontextmanager
         async def lifespan() -> AsyncIterator[Desk]:

@@ -22,7 +22,7 @@ class Chats:
         Raises:
             InvalidInput: that is no cursor.
         """
-        found = await parties.chats(klien_id, parse_cursor(cursor) if cursor else None, limit + 1)
+        found = await parties.chats(klien_id, parse_cursor(cursor) if cursor is not None else None, limit + 1)
         shown = found[:limit]
         return shown, make_cursor(shown[-1]) if len(found) > limit else None
 
@@ -35,9 +35,6 @@ def make_cursor(chat: Chat) -> str:
 def parse_cursor(text: str) -> tuple[datetime, int]:
     """Raises InvalidInput."""
     match = _CURSOR.fullmatch(text)
-    try:
-        if match and int(match[2]) <= LARGEST_ID:
-            return _EPOCH + int(match[1]) * _TICK, int(match[2])
-    except OverflowError:
-        pass
-    raise InvalidInput(fields={"cursor": "What `next` of the page before says."})
+    if not match or int(match[2]) > LARGEST_ID:
+        raise InvalidInput(fields={"cursor": "What `next` of the page before says."})
+    return _EPOCH + int(match[1]) * _TICK, int(match[2])

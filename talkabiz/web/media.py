@@ -6,6 +6,8 @@ the right key only.
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from quart import Blueprint, Response, send_file
 
 from talkabiz.domain.access import Scope
@@ -74,18 +76,19 @@ async def get_media(klien_id: str, media_id: str) -> Response:
     allowed, number = allow(parse_path_id(klien_id), *READS), parse_path_id(media_id)
     opened = await desk().media.open(allowed, number)
     try:
-        answer = await send_file(
-            opened.path,
-            mimetype=opened.mimetype,
-            as_attachment=True,
-            attachment_filename=_filename(opened.filename) or f"media-{number}",
-            add_etags=False,
-        )
+        answer = await send_file(opened.path, mimetype=opened.mimetype, add_etags=False)
     except FileNotFoundError:
         raise MediaGone from None
     del answer.headers["Last-Modified"]
+    answer.headers["Content-Disposition"] = _attachment(_filename(opened.filename) or f"media-{number}")
     answer.headers["Content-Security-Policy"] = SANDBOXED
     return answer
+
+
+def _attachment(filename: str) -> str:
+    """As RFC 6266 says it: in letters that every program reads, and as it is for those that can."""
+    plain = "".join(letter if letter.isascii() else "_" for letter in filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def _filename(told: str | None) -> str:

@@ -1,0 +1,176 @@
+"""/api/v1/kliens/{id}/media: files go in as they are, and come out as files, to the right key alone."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from quart.datastructures import FileStorage
+
+from talkabiz.domain.access import Scope
+from talkabiz.web.uploads import HELD, LARGEST_MESSAGE, HeldBody
+from tests.edges import API_KEY, Client, House, open_house, serving
+from tests.web.test_messages import PNG, form
+
+Json = dict[str, Any]
+
+HTML = b"<script>alert(document.cookie)</script>"
+
+
+@pytest.fixture(name="path")
+async def _path(klien_id: int) -> str:
+    return f"/api/v1/kliens/{klien_id}/media"
+
+
+def upload(data: bytes, filename: str, type_: str = "application/octet-stream", **fields: str) -> Json:
+    return {"form": fields, "files": {"file": FileStorage(io.BytesIO(data), filename, content_type=type_)}}
+
+
+async def test_a_file_comes_back_as_it_went_in(admin: Client, path: str) -> None:
+    answer = await admin.send("POST", path, **form(type="image"))
+    stored = await answer.get_json()
+    assert (answer.status_code, answer.headers["Location"]) == (201, f"{path}/{stored['id']}")
+    assert (stored["mimetype"], stored["size"], stored["filename"]) == ("image/png", len(PNG), "nota.png")
+    answer = await admin.send("GET", stored["url"])
+    assert (answer.status_code, await answer.get_data()) == (200, PNG)
+    assert answer.content_type == "image/png"
+    assert answer.headers["Content-Length"] == str(len(PNG))
+
+
+async def test_what_others_sent_is_never_shown_by_a_browser(admin: Client, path: str) -> None:
+    stored = await admin.ask("POST", path, **upload(HTML, '..\\"../a;b/x.html', "text/html"), expect=201)
+    answer = await admin.send("GET", stored["url"])
+    assert await answer.get_data() == HTML
+    disposition = answer.headers["Content-Disposition"]
+    assert disposition.startswith("attachment")
+    assert not set("/\\\r\n") & set(disposition)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert not {"ETag", "Last-Modified", "Expires"} & set(answer.headers)
+
+
+async def test_a_name_of_other_letters_goes_along(admin: Client, path: str) -> None:
+    stored = await admin.ask("POST", path, **upload(b"isi", "faktur é 請求書.txt", "text/plain"), expect=201)
+    answer = await admin.send("GET", stored["url"])
+    assert "filename*=UTF-8''" in answer.headers["Content-Disposition"]
+    assert (await admin.send("HEAD", stored["url"])).status_code == 200
+
+
+async def test_another_kliens_file_is_not_there(house: House, klien_id: int, path: str) -> None:
+    stored = await house.client().ask("POST", path, **form(), expect=201)
+    other = await house.add_klien("Toko Bulan")
+    stranger = house.client(await house.key_of(other))
+    await stranger.refusal("GET", stored["url"], expect=404, code="not_found")
+    await stranger.refusal("GET", f"/api/v1/kliens/{other}/media/{stored['id']}", expect=404, code="not_found")
+    linking = house.client(await house.key_of(klien_id, Scope.SESSION))
+    await linking.refusal("GET", stored["url"], expect=403, code="missing_scope")
+    for scope in (Scope.READ, Scope.MESSAGE):
+        assert (await house.client(await house.key_of(klien_id, scope)).send("GET", stored["url"])).status_code == 200
+    await house.client(None).refusal("GET", stored["url"], expect=401, code="unauthorized")
+
+
+async def test_a_file_that_is_gone_says_so(admin: Client, path: str, tmp_path: Path) -> None:
+    stored = await admin.ask("POST", path, **form(), expect=201)
+    for file in (tmp_path / "media").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    await admin.refusal("GET", stored["url"], expect=404, code="media_gone")
+    await admin.refusal("GET", f"{path}/99", expect=404, code="not_found")
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "fields"),
+    [
+        ({"form": {}, "files": {}}, "invalid_input", {"file"}),
+        ({"json": {}}, "invalid_input", {"file"}),
+        (form(kind="image"), "invalid_input", {"kind"}),
+        (form(type="text"), "invalid_input", {"type"}),
+        (form(b"no picture", type="image"), "media_refused", None),
+        (form(b"", type="document"), "media_refused", None),
+    ],
+)
+async def test_what_is_no_file_is_refused(
+    admin: Client, path: str, how: Json, code: str, fields: set[str] | None, *, tmp_path: Path
+) -> None:
+    problem = await admin.refusal("POST", path, **how, expect=422, code=code)
+    assert fields is None or problem["fields"].keys() == fields
+    assert [file for file in (tmp_path / "media").rglob("*") if file.is_file()] == []
+
+
+async def test_a_kliens_files_go_with_it(admin: Client, klien_id: int, path: str, tmp_path: Path) -> None:
+    await admin.ask("POST", path, **form(), expect=201)
+    await admin.ask("DELETE", f"/api/v1/kliens/{klien_id}", expect=204)
+    assert [file for file in (tmp_path / "media").rglob("*") if file.is_file()] == []
+
+
+# --- how much ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_large_file_passes_and_a_larger_one_does_not(tmp_path: Path) -> None:
+    """Over a real connection: the test client knows no pressure."""
+    async with open_house(tmp_path) as house, serving(house) as address:
+        path = f"{address}/api/v1/kliens/{await house.add_klien()}"
+        async with aiohttp.ClientSession(headers={"X-Api-Key": API_KEY}) as http:
+            data = bytes(20 * 1024 * 1024)
+            async with http.post(f"{path}/media", data={"file": io.BytesIO(data)}) as answer:
+                assert answer.status == 201
+                stored = await answer.json()
+            async with http.get(f"{address}{stored['url']}") as answer:
+                assert len(await answer.read()) == len(data)
+            body = b'{"to": "628111111111", "text": "' + b"x" * LARGEST_MESSAGE + b'"}'
+            async with http.post(f"{path}/messages", data=io.BytesIO(body)) as answer:
+                assert (answer.status, (await answer.json())["code"]) == (413, "too_large")
+
+
+async def test_a_stranger_uploads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what comes all the same isn't taken into memory."""
+    kept, append = [0], HeldBody.append
+
+    def note(body: HeldBody, data: bytes) -> None:
+        append(body, data)
+        kept.append(len(body._data))
+
+    monkeypatch.setattr(HeldBody, "append", note)
+    async with open_house(tmp_path) as house, serving(house) as address, aiohttp.ClientSession() as http:
+        path = f"{address}/api/v1/kliens/{await house.add_klien()}/media"
+        async with http.post(path, data={"file": io.BytesIO(bytes(30 * 1024 * 1024))}) as answer:
+            assert answer.status == 401
+    assert HELD < max(kept) + HELD < 4 * HELD
+    assert [file for file in (tmp_path / "media").rglob("*") if file.is_file()] == []
+
+
+async def test_of_a_body_that_nobody_reads_little_is_kept() -> None:
+    body = HeldBody(None, 1024 * 1024)
+    body.append(bytes(HELD + 1))
+    waiting = asyncio.create_task(body.room())
+    await asyncio.sleep(0.01)
+    assert not waiting.done(), "until somebody reads"
+    assert len(await anext(body)) == HELD + 1
+    await asyncio.wait_for(waiting, 1)
+    body.append(bytes(HELD + 1))
+    waiting = asyncio.create_task(body.room())
+    reading = asyncio.ensure_future(_all_of(body))
+    await asyncio.wait_for(waiting, 1)
+    body.append(b"end")
+    body.set_complete()
+    assert len(await reading) == HELD + 4
+
+
+async def _all_of(body: HeldBody) -> bytes:
+    return await body
+
+
+async def test_a_body_without_a_length_is_measured_all_the_same() -> None:
+    body = HeldBody(None, 1000)
+    body.append(bytes(900))
+    assert len(await anext(body)) == 900
+    body.append(bytes(101))
+    with pytest.raises(Exception, match="413"):
+        await anext(body)
