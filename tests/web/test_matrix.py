@@ -19,6 +19,8 @@ import pytest
 
 from talkabiz.domain.access import Caller, Kind, Scope
 from tests.edges import API_KEY, Client, House, open_house
+from tests.web.test_chats import hear
+from tests.web.test_messages import form
 
 Json = dict[str, Any]
 Path_ = tuple[str, str]
@@ -29,6 +31,10 @@ PUBLIC = "public"
 
 # How each is asked rightly: its body, and what stands in it for `{…}`. Ids of kliens are filled in.
 OLDER = {"klien_id": "{klien_id}"}
+FILE: Json = {"file": "a form with one"}
+SAID = "Kata sandinya kuda laut."
+RECEIVED, QUEUED = 1, 2  # ids of messages
+PLACES = {"{chat}": "628111111111", "{media_id}": "1", "{message_id}": str(RECEIVED)}
 REQUESTS: dict[Path_, Json | None] = {
     ("POST", "/api/v1/kliens"): {"nama": "Toko Baru"},
     ("GET", "/api/v1/kliens"): None,
@@ -44,6 +50,20 @@ REQUESTS: dict[Path_, Json | None] = {
     ("POST", "/api/v1/kliens/{klien_id}/session/stop"): {},
     ("GET", "/api/v1/kliens/{klien_id}/events"): None,
     ("POST", "/api/v1/kliens/{klien_id}/link-tokens"): {},
+    ("POST", "/api/v1/kliens/{klien_id}/messages"): {"to": "628111111111", "text": "halo"},
+    ("GET", "/api/v1/kliens/{klien_id}/messages"): None,
+    ("GET", "/api/v1/kliens/{klien_id}/messages/{message_id}"): None,
+    ("POST", "/api/v1/kliens/{klien_id}/messages/{message_id}/cancel"): {},
+    ("POST", "/api/v1/kliens/{klien_id}/messages/{message_id}/read"): {},
+    ("POST", "/api/v1/kliens/{klien_id}/media"): FILE,
+    ("GET", "/api/v1/kliens/{klien_id}/media/{media_id}"): None,
+    ("GET", "/api/v1/kliens/{klien_id}/chats"): None,
+    ("POST", "/api/v1/kliens/{klien_id}/chats/{chat}/typing"): {},
+    ("POST", "/api/v1/kliens/{klien_id}/chats/{chat}/presence"): {},
+    ("GET", "/api/v1/kliens/{klien_id}/contacts/check"): {"phone": "628111111111"},
+    ("GET", "/api/v1/kliens/{klien_id}/pace"): None,
+    ("PUT", "/api/v1/kliens/{klien_id}/pace"): {"burst": 1},
+    ("POST", "/api/message/send"): {**OLDER, "to": "628111111111", "text": "halo"},
     ("POST", "/api/v1/keys"): {"kind": "admin"},
     ("GET", "/api/v1/keys"): None,
     ("DELETE", "/api/v1/keys/{key_id}"): None,
@@ -106,12 +126,23 @@ class Asked:
     def names_klien(self) -> bool:
         return "{klien_id}" in self.path or (self.body or {}).get("klien_id") == "{klien_id}"
 
+    @property
+    def needs_a_line(self) -> bool:
+        rooms = ("messages", "media", "chats", "contacts", "pace")
+        return self.path == "/api/message/send" or any(f"{{klien_id}}/{room}" in self.path for room in rooms)
+
     def how(self, klien_id: int, key_id: int) -> Json:
         path = self.path.replace("{klien_id}", str(klien_id)).replace("{key_id}", str(key_id))
+        places = {**PLACES, "{message_id}": str(QUEUED)} if path.endswith("/cancel") else PLACES
+        for place, value in places.items():
+            path = path.replace(place, value)
         if self.body is None:
             return {"path": path}
+        if self.body is FILE:
+            return {"path": path, **form()}
         if self.method == "GET":
-            return {"path": f"{path}?klien_id={klien_id}"}
+            query = "&".join(f"{name}={klien_id if name == 'klien_id' else value}" for name, value in self.body.items())
+            return {"path": f"{path}?{query}"}
         body = {name: klien_id if value == "{klien_id}" else value for name, value in self.body.items()}
         return {"path": path, "form" if self.is_page else "json": body}
 
@@ -196,14 +227,25 @@ async def _secret_id(house: House) -> int:
     """A linked klien, about whom others must learn nothing."""
     klien_id = await house.add_klien(NAME)
     await house.link(klien_id, PHONE)
+    await talk(house, klien_id)
     return klien_id
+
+
+async def talk(house: House, klien_id: int) -> None:
+    """A message that came in, one that waits, and a file."""
+    admin, path = house.client(), f"/api/v1/kliens/{klien_id}"
+    assert (await hear(house, admin, path, "628111111111", SAID))["id"] == RECEIVED
+    await admin.ask("PUT", f"{path}/pace", json={"quiet": {"from": "00:00", "to": "23:59"}}, expect=200)
+    body = {"to": "628111111111", "text": SAID}
+    assert (await admin.ask("POST", f"{path}/messages", json=body, expect=202))["id"] == QUEUED
+    await admin.ask("POST", f"{path}/media", **form(SAID.encode()), expect=201)
 
 
 async def test_whoever_may_not_learns_nothing_and_changes_nothing(house: House, secret_id: int, tmp_path: Path) -> None:
     other_id = await house.add_klien("Toko Bulan")
     wrongs = await wrong_credentials(house, secret_id, other_id)
     key_id = (await house.desk.access.make_key(Kind.ADMIN)).row.id
-    before, asked_before = rows(tmp_path), list(house.whatsapp.asked)
+    before, asked_before = rows(tmp_path), [*house.whatsapp.asked, *house.conversations.asked]
     refused = 0
     for asked in await everything(house):
         if asked.who == PUBLIC:
@@ -218,11 +260,11 @@ async def test_whoever_may_not_learns_nothing_and_changes_nothing(house: House, 
             told = f"{asked.method} {asked.path} by {wrong.name}: {answer.status_code} {body[:300]}"
             assert answer.status_code == expected[0], told
             assert (await answer.get_json())["code"] == expected[1], told
-            assert not [secret for secret in (NAME, PHONE, PHONE[2:], "2@") if secret in body], told
+            assert not [secret for secret in (NAME, PHONE, PHONE[2:], "2@", SAID) if secret in body], told
             refused += 1
-    assert refused > 250
+    assert refused > 350
     assert rows(tmp_path) == before
-    assert house.whatsapp.asked == asked_before
+    assert [*house.whatsapp.asked, *house.conversations.asked] == asked_before
 
 
 async def test_what_a_list_shows_to_one_klien_is_its_own(house: House, secret_id: int) -> None:
@@ -266,6 +308,9 @@ async def test_each_request_of_the_matrix_is_right_but_for_its_credential(tmp_pa
         async with _ready(home) as (house, klien_id, key_id):
             if asked.path == "/api/whatsapp/webhook":  # refused beside a code on show
                 await house.desk.sessions.stop(klien_id)
+            if asked.needs_a_line:
+                await house.link(klien_id, PHONE)
+                await talk(house, klien_id)
             operator = {"Cookie": f"talkabiz_session={await house.login()}", "Sec-Fetch-Site": "same-origin"}
             client = Client(house.client(None).http, operator if asked.is_page else bearer(API_KEY))
             answer = await client.send(asked.method, **asked.how(klien_id, key_id))
