@@ -1,0 +1,326 @@
+"""Messages through the real command: every kind in both directions, one key for one message, and how each one ends."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import samples
+from tests.acceptance.shops import ANI, BUDI, NOBODY, OTHER_SHOP, SHOP, Person, Shop, digest, jid, opened, person, shop_and_ani
+from tests.running import FACT_SECONDS, klien_key, until
+
+VCARD = f"BEGIN:VCARD\nVERSION:3.0\nFN:Budi\nTEL;type=CELL;waid={BUDI}:+{BUDI}\nEND:VCARD"
+PLACE = {"latitude": -6.2, "longitude": 106.8, "name": "Monas", "address": "Jakarta"}
+POLL = {"question": "Kapan?", "options": ["Senin", "Selasa"], "choices": 1}
+FILES = {
+    "image": ("image/png", "foto.png", lambda: samples.picture("PNG", (64, 64))),
+    "video": ("video/mp4", "film.mp4", lambda: samples.recorded("silent.mp4")),
+    "audio": ("audio/mpeg", "lagu.mp3", lambda: samples.recorded("tone.mp3")),
+    "voice": ("audio/ogg", "suara.ogg", lambda: samples.recorded("opus.ogg")),
+    "document": ("application/pdf", "nota.pdf", lambda: samples.PDF),
+    "sticker": ("image/webp", "stiker.webp", lambda: samples.picture("WEBP", (64, 64))),
+}
+WITH_WORDS = {"image", "video", "document"}
+
+
+def as_base64(kind: str) -> dict[str, str]:
+    mimetype, filename, make = FILES[kind]
+    return {"base64": base64.b64encode(make()).decode(), "mimetype": mimetype, "filename": filename}
+
+
+# --- every kind -------------------------------------------------------------------------------------------------------
+
+
+async def test_every_kind_arrives_at_the_phone_with_the_same_bytes(home: Path) -> None:
+    async with shop_and_ani(home) as (shop, ani):
+        asked = await ani.say(SHOP, text="ada?")
+        question = await shop.hears(asked["id"])
+        there = {
+            "text": await shop.post(to=ANI, text="ada @Budi 🙏", reply_to=question["id"], mentions=[BUDI]),
+            "location": await shop.post(to=jid(ANI), type="location", location=PLACE),
+            "contact": await shop.post(to=f"+{ANI}", type="contact", contact={"name": "Budi", "phone": BUDI}),
+            "poll": await shop.post(to=f"0{ANI[2:]}", type="poll", poll=POLL),
+            **{kind: await _send_file(shop, kind, way) for way, kind in enumerate(FILES)},
+        }
+        found = {}
+        for kind, message in there.items():
+            sent = await shop.becomes(message, "sent", "delivered")
+            assert shop.told(message)[:3] == ["queued", "sending", sent["status"]]
+            found[kind] = seen = await ani.sees(lambda each, sent=sent: each["id"] == sent["wa_id"])  # type: ignore[misc]
+            assert (seen["type"], seen["from"]["phone"]) == (kind, SHOP)
+            assert (await shop.becomes(message, "delivered")) | {"seq": 0} == (await shop.shown(message)) | {"seq": 0}
+        assert (found["text"]["text"], found["text"]["reply_to"]) == ("ada @Budi 🙏", asked["id"])
+        assert found["location"]["location"] == PLACE
+        assert found["contact"]["contact"]["name"] == "Budi"
+        assert f"waid={BUDI}" in found["contact"]["contact"]["vcard"]
+        assert found["poll"]["poll"] == POLL
+        for kind, (_, _, make) in FILES.items():
+            assert digest(await ani.file(found[kind]["id"])) == digest(make()) == there[kind]["media"]["sha256"]
+            assert found[kind]["text"] == ("lihat" if kind in WITH_WORDS else None)
+        await _what_is_about_another_one(shop, ani, there["text"], question)
+
+
+async def _send_file(shop: Shop, kind: str, way: int) -> dict[str, Any]:
+    """As JSON, as a form, or uploaded before: each in its turn."""
+    mimetype, filename, make = FILES[kind]
+    words = {"caption": "lihat"} if kind in WITH_WORDS else {}
+    if way % 3 == 0:
+        return await shop.post(to=ANI, type=kind, media=as_base64(kind), **words)
+    if way % 3 == 1:
+        return await shop.upload("messages", make(), mimetype, filename, to=ANI, type=kind, **words)
+    stored = await shop.upload("media", make(), mimetype, filename, type=kind)
+    return await shop.post(to=ANI, type=kind, media={"media_id": stored["id"]}, **words)
+
+
+async def _what_is_about_another_one(shop: Shop, ani: Person, mine: dict[str, Any], theirs: dict[str, Any]) -> None:
+    wa_id = (await shop.shown(mine))["wa_id"]
+    await shop.post(to=ANI, type="reaction", message_id=theirs["id"], reaction="👍")
+    await ani.sees(lambda each: [reaction["emoji"] for reaction in each["reactions"]] == ["👍"])
+    await shop.post(to=ANI, type="edit", message_id=mine["id"], text="ada satu")
+    await ani.sees(lambda each: each["id"] == wa_id and each["edited_text"] == "ada satu")
+    await shop.post(to=ANI, type="revoke", message_id=mine["id"])
+    await ani.sees(lambda each: each["id"] == wa_id and each["revoked"])
+    await shop.becomes(mine, "delivered", fits=lambda told: told["edited_at"] and told["revoked_at"])
+    await shop.server.call("POST", f"{shop.path}/messages/{theirs['id']}/read", {})
+    await ani.sees(lambda each: each["id"] == theirs["wa_id"] and each["status"] == "read")
+    poll = next(each for each in await ani.log() if each["type"] == "poll")
+    await shop.phones.call("POST", f"phones/{ANI}/messages/{poll['id']}/read", {})
+    await until(lambda: _is_read(shop, poll["id"]))
+
+
+async def _is_read(shop: Shop, wa_id: str) -> bool:
+    return any(each["status"] == "read" for each in await shop.listed() if each["wa_id"] == wa_id)
+
+
+async def test_every_kind_from_a_phone_is_told_over_the_socket_and_over_rest(home: Path) -> None:
+    async with shop_and_ani(home) as (shop, ani):
+        first = await ani.say(SHOP, text="halo")
+        told = await shop.hears(first["id"])
+        parties = {name: {"phone": first[name]["phone"], "lid": first[name]["lid"]} for name in ("chat", "from", "to")}
+        assert {name: {"phone": told[name]["phone"], "lid": told[name]["lid"]} for name in parties} == {
+            **parties,
+            "chat": parties["from"],
+        }
+        assert (told["from"]["jid"], told["from"]["name"]) == (jid(ANI), "Ani")
+        assert (told["direction"], told["source"], told["status"], told["error"]) == ("in", "contact", "received", None)
+        about = {"wa_id": first["id"], "message_id": told["id"]}
+        kinds: list[tuple[dict[str, Any], str | None, dict[str, Any]]] = [
+            ({"type": "location", "location": PLACE}, None, PLACE),
+            (
+                {"type": "contact", "contact": {"name": "Budi", "vcard": VCARD}},
+                None,
+                {"name": "Budi", "vcard": VCARD},
+            ),
+            ({"type": "poll", "poll": POLL}, "Kapan?", {"options": ["Senin", "Selasa"], "choices": 1}),
+            ({"type": "reaction", "reaction": "👍", "message_id": first["id"]}, "👍", about),
+            ({"type": "edit", "text": "halo!", "message_id": first["id"]}, "halo!", about),
+            ({"type": "revoke", "message_id": first["id"]}, None, about),
+            *(({"type": kind, "media": as_base64(kind)}, None, {}) for kind in FILES),
+        ]
+        for body, text, content in kinds:
+            heard = await shop.hears((await ani.say(SHOP, **body))["id"])
+            assert (heard["type"], heard["text"], heard["content"]) == (body["type"], text, content)
+            if body["type"] in FILES:
+                heard = await _has_its_file(shop, heard)
+            assert heard | {"seq": 0} == (await shop.shown(heard)) | {"seq": 0}
+        changed = await shop.shown(told)
+        assert (changed["text"], bool(changed["edited_at"]), bool(changed["revoked_at"])) == ("halo!", True, True)
+        (chat,) = (await shop.server.call("GET", f"{shop.path}/chats"))["chats"]
+        counted = [body for body, _, _ in kinds if "message_id" not in body]  # the others change what is there
+        assert (chat["unread"], chat["last_message"]["type"]) == (len(counted) + 1, "sticker")
+
+
+async def _has_its_file(shop: Shop, heard: dict[str, Any]) -> dict[str, Any]:
+    """As it is told once the file has been fetched; it is what was sent, and nothing that a browser would show."""
+    data = FILES[heard["type"]][2]()
+    if heard["media"]["status"] != "stored":
+        heard = await shop.becomes(heard, "received", fits=lambda told: told["media"]["status"] == "stored")
+    answer = await shop.server.http.get(heard["media"]["url"])
+    assert digest(answer.content) == digest(data) == heard["media"]["sha256"]
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    return heard
+
+
+# --- one key, one message; one key, one klien -------------------------------------------------------------------------
+
+
+async def test_one_key_from_fifty_callers_at_once_is_one_message(home: Path) -> None:
+    async with shop_and_ani(home) as (shop, ani):
+        http, path, headers = shop.server.http, f"{shop.path}/messages", {"Idempotency-Key": "pesanan-17"}
+        body = {"to": ANI, "text": "Pesanan 17 siap"}
+        answers = await asyncio.gather(*(http.post(path, json=body, headers=headers) for _ in range(50)))
+        assert {answer.status_code for answer in answers} == {202}
+        assert len({answer.json()["id"] for answer in answers}) == 1
+        assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 49
+        others = [http.post(path, json=body | {"text": f"Pesanan {each}"}, headers=headers) for each in range(10)]
+        for answer in await asyncio.gather(*others):
+            assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+        again = await http.post(path, json=dict(reversed(body.items())), headers=headers)
+        assert (again.status_code, again.json()["id"]) == (202, answers[0].json()["id"])
+        await shop.becomes(await shop.post(to=ANI, text="lain"), "sent", "delivered")
+        await ani.gets("lain")
+        assert await ani.texts() == ["Pesanan 17 siap", "lain"]
+        assert len(await shop.listed()) == 2
+
+
+async def test_another_kliens_key_finds_neither_message_nor_file(home: Path) -> None:
+    async with shop_and_ani(home) as (shop, ani):
+        server = shop.server
+        other = await server.add_klien("Toko Bulan")
+        mine, theirs = await klien_key(home, shop.klien_id), await klien_key(home, other)
+        sent = await shop.post(to=ANI, type="image", media=as_base64("image"))
+        heard = await shop.hears((await ani.say(SHOP, type="image", media=as_base64("image")))["id"])
+        paths = [("GET", ""), ("GET", "?since=0"), ("POST", ""), ("POST", f"/{sent['id']}/cancel")]
+        paths += [("GET", f"/{each['id']}") for each in (sent, heard)] + [("POST", f"/{heard['id']}/read")]
+        asked = [(method, f"/messages{path}") for method, path in paths]
+        asked += [("GET", f"/media/{each['media']['id']}") for each in (sent, heard)]
+        asked += [("GET", "/chats"), ("GET", "/pace"), ("GET", f"/contacts/check?phone={ANI}")]
+        for method, path in asked:
+            body = {"to": ANI, "text": "x"} if path == "/messages" else {}
+            for klien_id in (shop.klien_id, other):  # by the other's path, and by its own with the other's ids
+                if klien_id == other and path.rpartition("/")[2].split("?")[0] not in {"cancel", "read"}:
+                    if not path.rpartition("/")[2].isdecimal():
+                        continue
+                answer = await server.http.request(
+                    method,
+                    f"/api/v1/kliens/{klien_id}{path}",
+                    json=body if method == "POST" else None,
+                    headers={"Authorization": f"Bearer {theirs}"},
+                )
+                assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), (method, path, answer.text)
+        for path in (f"messages/{sent['id']}", f"media/{heard['media']['id']}", f"media/{sent['media']['id']}"):
+            answer = await server.http.get(f"{shop.path}/{path}", headers={"Authorization": f"Bearer {mine}"})
+            assert answer.status_code == 200, answer.text
+
+
+# --- how they end -----------------------------------------------------------------------------------------------------
+
+
+async def test_what_whatsapp_refuses_fails_with_its_code(home: Path) -> None:
+    async with shop_and_ani(home) as (shop, ani):
+        await person(shop.phones, BUDI, "Budi")
+        group = await shop.phones.call("POST", f"phones/{ANI}/groups", {"name": "Tanpa kami", "participants": [BUDI]})
+        for to, code in (
+            (NOBODY, "not_on_whatsapp"),
+            (group["jid"], "not_in_group"),
+            ("120363999999999999@g.us", "group_not_found"),
+        ):
+            failed = await shop.becomes(await shop.post(to=to, text="x"), "failed")
+            assert (failed["error"]["code"], set(failed["error"]["message"])) == (code, {"id", "en"})
+            assert failed["wa_id"] is None
+        await shop.phones.fault("error_463", number=SHOP, count=1)
+        limited, waiting = await shop.post(to=BUDI, text="satu"), await shop.post(to=BUDI, text="dua")
+        assert (await shop.becomes(limited, "failed"))["error"]["code"] == "new_contact_limited"
+        held = await shop.becomes(waiting, "queued", fits=lambda told: told["held"])
+        assert (held["held"]["reason"], held["position"]) == ("new_contact_limited", 0)
+        assert held["held"]["until"]
+        assert (await shop.shown(waiting))["held"]["reason"] == "new_contact_limited"
+        await shop.server.call("PUT", f"{shop.path}/pace", {"paused": False})
+        await shop.becomes(waiting, "sent", "delivered")
+        assert await ani.texts() == []
+
+
+async def test_a_ban_keeps_the_queue_and_what_waits_goes_out_after_it(home: Path) -> None:
+    async with shop_and_ani(home) as (shop, ani):
+        await shop.phones.fault("temporary_ban", number=SHOP, seconds=5)
+        await shop.watch.wait_for("session_error")
+        message = await shop.post(to=ANI, text="sesudah larangan")
+        assert (message["status"], message["held"]["reason"]) == ("queued", "temporary_ban")
+        assert message["held"]["until"]
+        await shop.becomes(message, "delivered", seconds=FACT_SECONDS)
+        assert await ani.texts() == ["sesudah larangan"]
+        assert "held" not in await shop.shown(message)
+
+
+@pytest.mark.parametrize("fault", ["cut_off", "drop"])
+async def test_a_link_that_is_lost_mid_send_and_comes_back_costs_nothing(home: Path, fault: str) -> None:
+    async with shop_and_ani(home) as (shop, ani):
+        await shop.becomes(await shop.post(to=ANI, text="kenalan"), "delivered")
+        await shop.phones.fault("cut_off" if fault == "cut_off" else "no_ack", number=SHOP, count=1)
+        message, behind = await shop.post(to=ANI, text="di jalan"), await shop.post(to=ANI, text="di belakang")
+        if fault == "drop":
+            await ani.gets("di jalan")
+            assert (await shop.shown(message))["status"] == "sending"
+            await shop.phones.fault("drop", number=SHOP, count=1)
+        await shop.becomes(message, "delivered")
+        await shop.becomes(behind, "delivered")
+        assert await ani.texts() == ["kenalan", "di jalan", "di belakang"]
+
+
+@pytest.mark.parametrize("who", [SHOP, ANI], ids=["own phone", "their phone"])
+async def test_a_link_that_is_lost_for_longer_leaves_it_uncertain_until_a_phone_tells(home: Path, who: str) -> None:
+    """The klien's own phone gets a copy of what it sends, and says so, too."""
+    async with shop_and_ani(home) as (shop, ani):
+        message, behind = await _is_stuck(shop, ani)
+        await shop.phones.fault("drop", number=SHOP, seconds=6)
+        uncertain = await shop.becomes(message, "uncertain")
+        assert (uncertain["error"]["code"], uncertain["wa_id"]) == ("unanswered", None)
+        held = await shop.shown(behind)
+        assert (held["status"], held["held"]["reason"]) == ("queued", "link_lost")
+        await shop.becomes(behind, "sent")
+        assert shop.told(message) == ["queued", "sending", "uncertain"], "never repeated by the program"
+        await shop.phones.call("POST", f"phones/{who}/online", {})
+        assert (await shop.becomes(message, "sent", "delivered"))["error"] is None
+        await shop.phones.call("POST", f"phones/{ANI}/online", {})
+        arrived = await shop.becomes(message, "delivered")
+        await shop.becomes(behind, "delivered")
+        assert await ani.texts() == ["kenalan", "di jalan", "di belakang"]
+        assert (await ani.gets("di jalan"))["id"] == arrived["wa_id"]
+
+
+async def _is_stuck(shop: Shop, ani: Person) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One that nobody acknowledges, with no phone there to say that it has it, and one that waits behind it."""
+    await shop.becomes(await shop.post(to=ANI, text="kenalan"), "delivered")
+    for number in (SHOP, ANI):
+        await shop.phones.call("POST", f"phones/{number}/offline", {})
+    await shop.phones.fault("no_ack", number=SHOP, count=1)
+    message, behind = await shop.post(to=ANI, text="di jalan"), await shop.post(to=ANI, text="di belakang")
+    await shop.becomes(message, "sending")
+    await until(lambda: _has_struck(shop))
+    return message, behind
+
+
+async def _has_struck(shop: Shop) -> bool:
+    """Its message has come to the server: all that the fault counts is gone."""
+    return not (await shop.phones.call("GET", "faults"))["faults"]
+
+
+async def test_a_removed_device_fails_what_waits_and_leaves_open_what_is_under_way(home: Path) -> None:
+    async with shop_and_ani(home) as (shop, ani):
+        under_way, *waiting = [*await _is_stuck(shop, ani), await shop.post(to=ANI, text="terakhir")]
+        (device,) = await shop.phones.devices(SHOP)
+        await shop.phones.remove_device(SHOP, device["device"])
+        assert (await shop.becomes(under_way, "uncertain"))["error"]["code"] == "unanswered"
+        for message in waiting:
+            assert (await shop.becomes(message, "failed"))["error"]["code"] == "logged_out"
+        refused = await shop.post(to=ANI, text="lagi", expect=409)
+        assert refused["code"] == "illegal_state"
+
+
+async def test_two_shops_beside_each_other_hear_their_own(home: Path) -> None:
+    async with shop_and_ani(home) as (shop, ani), opened(shop.server, shop.phones, "Toko Bulan", OTHER_SHOP) as other:
+        for each in (shop, other):
+            await each.becomes(await each.post(to=ANI, text=f"dari {each.number}"), "delivered")
+            await each.hears((await ani.say(each.number, text=f"untuk {each.number}"))["id"])
+        for each in (shop, other):
+            assert {data["klien_id"] for _, data in each.watch.events} == {each.klien_id}
+            assert {message["text"] for message in await each.listed()} == {f"dari {each.number}", f"untuk {each.number}"}
+
+
+@pytest.mark.soak
+async def test_an_acknowledgement_that_is_withheld_leaves_it_uncertain_and_what_is_behind_goes_on(home: Path) -> None:
+    """The library waits 75 s for it."""
+    async with shop_and_ani(home) as (shop, ani):
+        message, behind = await _is_stuck(shop, ani)
+        uncertain = await shop.becomes(message, "uncertain", seconds=100)
+        assert uncertain["error"]["code"] == "unanswered"
+        await shop.becomes(behind, "sent", seconds=100)
+        await shop.phones.call("POST", f"phones/{ANI}/online", {})
+        await shop.becomes(message, "delivered")
+        await shop.becomes(behind, "delivered")
+        assert await ani.texts() == ["kenalan", "di jalan", "di belakang"]
