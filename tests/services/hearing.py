@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from talkabiz.domain.content import Content, Text
 from talkabiz.domain.events import Event
 from talkabiz.domain.heard import Heard, MessageHeard, ReceiptHeard, ReceiptType, Source, UndecryptableHeard
@@ -164,8 +166,10 @@ async def open_hearing(words: Words | None = None, writer: type[Writer] = Writer
         media_due=lambda: fetches.append(None),
     )
     try:
-        async with inbound.serving():
-            yield Hearing(words, inbound, writes, journal, clock, events, settled, fetches)
+        # What goes wrong on purpose is logged with a traceback, and to draw one takes seconds.
+        with capture_logs():
+            async with inbound.serving():
+                yield Hearing(words, inbound, writes, journal, clock, events, settled, fetches)
     finally:
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)

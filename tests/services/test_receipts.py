@@ -12,10 +12,23 @@ from talkabiz.domain.content import Kind
 from talkabiz.domain.heard import ReceiptHeard, ReceiptType
 from talkabiz.domain.message import Message, Status
 from talkabiz.store import messages, parties, receipts
+from talkabiz.store.database import connected
 from talkabiz.store.messages import NewMessage
 from talkabiz.store.writing import Tell
 from tests.fakes import NOW
-from tests.services.hearing import ANI, ANI_LID, BUDI, GROUP, ME, Hearing, message, open_hearing, receipt, source
+from tests.services.hearing import (
+    ANI,
+    ANI_LID,
+    BUDI,
+    GROUP,
+    ME,
+    Hearing,
+    count_kept,
+    message,
+    open_hearing,
+    receipt,
+    source,
+)
 
 DELIVERED, READ, PLAYED = ReceiptType.DELIVERED, ReceiptType.READ, ReceiptType.PLAYED
 
@@ -152,6 +165,32 @@ async def test_what_the_own_phone_reads_is_read(hearing: Hearing, klien_id: int)
     (played,) = await hearing.hear_all(klien_id, receipt(ReceiptType.PLAYED_SELF, third.id, from_me=True))
     assert played.data["status"] == "played"
     assert (await hearing.chat(klien_id)).unread == 0
+
+
+async def test_what_came_before_what_is_read_is_not_unread_either(hearing: Hearing, klien_id: int) -> None:
+    first, second, third = source(), source(), source()
+    await hearing.hear_all(klien_id, message("satu", first), message("dua", second), message("tiga", third))
+    await hearing.hear_all(klien_id, receipt(READ, second.id, from_me=True))
+    assert (await hearing.chat(klien_id)).unread == 1
+
+
+async def test_sums_that_a_status_has_overtaken_are_not_told_again(hearing: Hearing, klien_id: int) -> None:
+    await sent(hearing, klien_id, GROUP)
+    given = [(DELIVERED, ANI), (DELIVERED, BUDI), (READ, BUDI)]
+    await hearing.hear_all(klien_id, *(receipt(type_, "3EB0A", chat=GROUP, sender=who) for type_, who in given))
+    await hearing.hear_all(klien_id, message("sesudahnya"))
+    told = [(event.is_durable, event.data["status"]) for event in hearing.events if event.type == "message_status"]
+    assert told == [(True, "delivered"), (True, "read")]
+
+
+async def test_what_a_rule_of_the_tables_forbids_holds_nothing_up(hearing: Hearing, klien_id: int) -> None:
+    async def settle(*_: object) -> None:
+        await connected().execute_query("INSERT INTO kliens (id, nama) VALUES (?, NULL)", [klien_id])
+
+    hearing.inbound._taker._settle = settle
+    (event,) = await hearing.hear_all(klien_id, receipt(DELIVERED, "3EB0A"), message("sesudahnya"))
+    assert event.data["text"] == "sesudahnya"
+    assert await count_kept() == 1
 
 
 async def test_nobody_else_says_what_became_of_what_came_in(hearing: Hearing, klien_id: int) -> None:
