@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -62,7 +63,8 @@ class ChatCalls:
         """It is told to those alone who are shown as online themselves."""
         if who.endswith("@g.us"):
             raise wrong("chat", "bukan alamat orang", "not a person's address")
-        await self._call(klien_id, lambda attempt: self._conversations.show_presence(attempt, available=True))
+        with suppress(Unreachable):  # who isn't shown may still have been shown before
+            await self._call(klien_id, lambda attempt: self._conversations.show_presence(attempt, available=True))
         await self._call(klien_id, lambda attempt: self._conversations.subscribe_presence(attempt, who))
 
     async def _unread_up_to(self, message: Message) -> list[Message]:

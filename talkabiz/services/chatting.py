@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from talkabiz.services import line, records
+from talkabiz.services import records
 from talkabiz.services.acceptance import Acceptance
 from talkabiz.services.allowances import Allowances
 from talkabiz.services.chat_calls import ChatCalls
@@ -26,6 +26,7 @@ from talkabiz.services.messages import Messages
 from talkabiz.services.outbox import DRAIN_SECONDS, Outbox
 from talkabiz.services.paces import Paces
 from talkabiz.services.ports import Clock
+from talkabiz.services.turns import Room
 from talkabiz.store import messages
 from talkabiz.store.writing import Tell, Writer
 
@@ -72,7 +73,7 @@ class Chatting:
         conversations, writer, clock = self._conversations, self._writer, self._clock
         paces = Paces(writer, links.session_of, clock)
         delivery = Delivery(conversations, self.media, writer, clock)
-        outbox = Outbox(line.Room(delivery, paces, writer, clock, links.session_of), self._journal)
+        outbox = Outbox(Room(delivery, paces, writer, clock, links.session_of), self._journal)
         acceptance = Acceptance(links, paces, self.media, writer, clock)
         calls = ChatCalls(conversations, links, writer, clock)
         arrivals = Arrivals(self.media, writer, clock, conversations, connected=links.connected, changed=_tell_of_file)

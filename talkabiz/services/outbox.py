@@ -17,8 +17,9 @@ import structlog
 from talkabiz.domain.message import Message
 from talkabiz.services import records
 from talkabiz.services.journal import Journal
-from talkabiz.services.line import Line, Room
+from talkabiz.services.line import Line
 from talkabiz.services.snapshot import EVENT_TYPES
+from talkabiz.services.turns import Room
 from talkabiz.store import messages
 from talkabiz.store.writing import Tell
 

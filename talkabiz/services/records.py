@@ -19,7 +19,7 @@ SETTLING = timedelta(minutes=10)
 """How long after it was sent a message may be found to have left."""
 _SENDING = timedelta(seconds=90)
 """The longest time from its sending until a message is called uncertain, by who sends it."""
-END_OF_TIME = timedelta(days=1000)
+_END_OF_TIME = timedelta(days=1000)
 
 
 async def tell_moved(tell: Tell, message: Message, held: Hold | None = None) -> None:
@@ -91,7 +91,7 @@ async def interrupt(tell: Tell, now: datetime) -> list[Message]:
 
 async def tell_held(tell: Tell, klien_id: int, held: Hold, now: datetime) -> None:
     """That the queue waits now, by the message at its head."""
-    if head := await messages.next_due(klien_id, now + END_OF_TIME):
+    if head := await messages.next_due(klien_id, now + _END_OF_TIME):
         await tell(klien_id, MOVED, now, Standing(head, 0, held).as_dict())
 
 

@@ -49,10 +49,15 @@ class Tempo:
         assert self._history  # noqa: S101 - as it says
         self._history = pacing.after(now, self._settings, self._history, _chance())
 
-    def note_familiar(self, message: Message) -> None:
+    def note_familiar(self, message: Message) -> bool:
+        """Whether he was a stranger until now."""
+        chat = message.chat
+        if chat.is_group or chat.id in self._familiar:
+            return False
         if len(self._familiar) >= MOST_CHATS:
             self._familiar.clear()
-        self._familiar.add(message.chat.id)
+        self._familiar.add(chat.id)
+        return True
 
     async def _lately(self, now: datetime, settings: Pacing) -> int:
         """How many went before this process began, of those that still count."""

@@ -24,13 +24,13 @@ from talkabiz.services.chat_calls import ChatCalls
 from talkabiz.services.conversations import Overhear
 from talkabiz.services.delivery import Delivery
 from talkabiz.services.fetching import Fetched, Sink
-from talkabiz.services.line import Room
 from talkabiz.services.media import MediaStore
 from talkabiz.services.media_files import Files
 from talkabiz.services.messages import Messages
 from talkabiz.services.outbox import Outbox
 from talkabiz.services.paces import Paces
 from talkabiz.services.standing import Accepted
+from talkabiz.services.turns import Room
 from talkabiz.services.voices import Voices
 from talkabiz.store import messages
 from talkabiz.store.errors import StoreError
@@ -79,6 +79,8 @@ class ScriptedConversations:
     lids: dict[str, str] = field(default_factory=dict)
     before_answer: Callable[[Sending], Any] | None = None
     """Awaited by each send before it is answered."""
+    before_upload: asyncio.Event | None = None
+    """Waited for by each upload."""
     _ids: Any = field(default_factory=lambda: itertools.count(1))
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -116,6 +118,8 @@ class ScriptedConversations:
 
     async def upload(self, attempt: str, data: bytes, kind: Kind) -> Stored:
         self._note("upload", attempt, data, kind)
+        if self.before_upload:
+            await self.before_upload.wait()
         return Stored("https://mmg.example/x", "/x", b"key", b"enc", b"sum", len(data))
 
     async def download(self, attempt: str, raw: bytes) -> bytes:

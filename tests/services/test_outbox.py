@@ -13,6 +13,8 @@ from talkabiz.domain import inputs as i
 from talkabiz.domain.content import Edit, Kind, Media, Ref
 from talkabiz.domain.heard import ReceiptType
 from talkabiz.domain.message import Status
+from talkabiz.services.audit import Audit
+from talkabiz.services.kliens import Kliens
 from talkabiz.store import kliens, messages, parties, receipts
 from talkabiz.store.database import transaction
 from tests.fakes import NOW
@@ -247,6 +249,19 @@ async def test_each_refusal_in_a_row_pauses_for_twice_as_long_up_to_a_day(post: 
         post.pass_time(shop, minutes * 60 + 1)
 
 
+async def test_a_stranger_who_could_be_written_to_ends_the_row(post: Post, shop: int) -> None:
+    for _ in range(2):
+        post.conversations.fail("send", "error_463")
+        await post.reach(await post.send(shop), "failed")
+        await post.rest(shop)
+        post.pass_time(shop, 3600)
+    await post.reach(await post.send(shop), "sent")
+    post.conversations.fail("send", "error_463")
+    await post.reach(await post.send(shop, to=BUDI), "failed")
+    await post.rest(shop)
+    assert await _pause_minutes(post, shop) == 15
+
+
 async def test_somebody_may_let_a_paused_queue_go_on(post: Post, shop: int) -> None:
     post.conversations.fail("send", "error_463")
     await post.reach(await post.send(shop), "failed")
@@ -340,16 +355,42 @@ async def test_a_file_that_is_gone_by_then_fails_its_message(post: Post, shop: i
 
 
 async def test_what_is_done_is_stored_before_a_file_is_uploaded(post: Post, shop: int) -> None:
+    await post.reach(await post.send(shop, "kenalan"), "sent")
+    held, post.conversations.before_upload = asyncio.Event(), asyncio.Event()
+    post.conversations.before_answer = lambda _sending: held.wait()
+    file = await post.media.add(shop, b"%PDF-1.4\n%%EOF\n", kind=Kind.DOCUMENT)
+    first = await post.send(shop)
+    await post.conversations.be_sent(2)
+    second = (await post.accept(shop, None, kind=Kind.DOCUMENT, media_id=file.id)).message.id
+    held.set()
+    await post.reach(first, "sent")  # while the upload hangs
+    assert await post.status(shop, second) is Status.QUEUED
+    post.conversations.before_upload.set()
+    await post.reach(second, "sent")
+
+
+async def test_an_upload_that_fails_for_now_is_repeated(post: Post, shop: int) -> None:
     file = await post.media.add(shop, b"%PDF-1.4\n%%EOF\n", kind=Kind.DOCUMENT)
     post.conversations.fail("upload", *["media_unreachable"] * 2)
-    first = await post.send(shop)
-    second = (await post.accept(shop, None, kind=Kind.DOCUMENT, media_id=file.id)).message.id
-    await post.reach(first, "sent")
+    message_id = (await post.accept(shop, None, kind=Kind.DOCUMENT, media_id=file.id)).message.id
     for _ in range(2):
         await post.rest(shop)
-        assert await post.status(shop, second) is Status.QUEUED
+        assert await post.status(shop, message_id) is Status.QUEUED
         post.pass_time(shop, 120)
+    await post.reach(message_id, "sent")
+    assert [call[0] for call in post.conversations.calls].count("upload") == 3
+
+
+async def test_what_is_cancelled_during_its_upload_is_not_sent_and_the_next_one_is(post: Post, shop: int) -> None:
+    post.conversations.before_upload = asyncio.Event()
+    file = await post.media.add(shop, b"%PDF-1.4\n%%EOF\n", kind=Kind.DOCUMENT)
+    first = (await post.accept(shop, None, kind=Kind.DOCUMENT, media_id=file.id)).message.id
+    second = await post.send(shop, "dua")
+    await post.rest(shop)
+    await post.messages.cancel(shop, first)
+    post.conversations.before_upload.set()
     await post.reach(second, "sent")
+    assert post.conversations.texts() == ["dua"]
 
 
 # --- what may have left ---
@@ -562,8 +603,8 @@ async def test_a_klien_is_erased_in_the_middle_of_a_send(post: Post, shop: int) 
     for _ in range(3):
         await post.send(shop)
     await post.conversations.be_sent(1)
-    await post.outbox.forget(shop)
-    await post.bench.sessions.erase(shop)
+    clerk = Kliens(post.bench.sessions, Audit(post.bench.clock), outbox=post.outbox, media=post.media)
+    await clerk.erase(shop)
     await post.rest(shop)
     assert post.outbox.running == 0
     assert len(post.conversations.sent) == 1
