@@ -17,6 +17,7 @@ from talkabiz.domain.telling import is_wa_id
 from talkabiz.services.taking import Taking
 from talkabiz.store import messages, parties, receipts
 from talkabiz.store.reading import note_read_up_to
+from talkabiz.store.recipients import other_address
 from talkabiz.store.writing import Tell
 
 ACCOUNT_ID = 0
@@ -53,7 +54,7 @@ async def take_receipt(taking: Taking, heard: ReceiptHeard, settle: Settle) -> N
 
 
 async def _take_others(taking: Taking, heard: ReceiptHeard, ids: list[str], settle: Settle) -> None:
-    chat, party = await _who(taking, heard)
+    chat, party = await _who(taking, heard, ids)
     for wa_id in ids:
         is_new = await receipts.note(taking.klien_id, chat.id, wa_id, party.id, heard.type, heard.at)
         message = await _ours(taking, chat, wa_id, heard.at, settle)
@@ -88,16 +89,28 @@ async def _take_own(taking: Taking, heard: ReceiptHeard, ids: list[str]) -> None
         await note_read_up_to(taking.klien_id, chat.id, max(message.id for message in theirs))
 
 
-async def _who(taking: Taking, heard: ReceiptHeard) -> tuple[Party, Party]:
+async def _who(taking: Taking, heard: ReceiptHeard, ids: list[str]) -> tuple[Party, Party]:
     """In which chat, and who says so."""
     if not heard.chat.endswith("@g.us"):
-        chat = await parties.known(taking.klien_id, jid=heard.chat, alt=heard.sender_alt)
+        alt = heard.sender_alt or await _other_address(taking, heard.chat, ids)
+        chat = await parties.known(taking.klien_id, jid=heard.chat, alt=alt)
         return chat, chat
     party = await parties.known(taking.klien_id, jid=heard.sender, alt=heard.sender_alt)
     chat = await parties.known(taking.klien_id, jid=heard.chat)
     if chat.name is None:
         taking.groups.add(chat.jid)
     return chat, party
+
+
+async def _other_address(taking: Taking, chat: str, ids: list[str]) -> str:
+    """Of somebody whose receipts come from a LID that we don't know as theirs, for what was sent to the number."""
+    party = await parties.find(taking.klien_id, chat)
+    if party and party.phone and party.lid:
+        return ""
+    for wa_id in ids if party else ():
+        if party and await messages.by_wa_id(taking.klien_id, party.id, wa_id):
+            return ""
+    return await other_address(taking.klien_id, chat, ids)
 
 
 async def _ours(taking: Taking, chat: Party, wa_id: str, at: datetime, settle: Settle) -> Message | None:

@@ -11,7 +11,7 @@ import pytest
 from talkabiz.domain.content import Kind
 from talkabiz.domain.heard import ReceiptHeard, ReceiptType
 from talkabiz.domain.message import Message, Status
-from talkabiz.store import messages, parties, receipts
+from talkabiz.store import kliens, messages, parties, receipts
 from talkabiz.store.database import connected
 from talkabiz.store.messages import NewMessage
 from talkabiz.store.writing import Tell
@@ -89,6 +89,35 @@ async def test_a_receipt_names_many_and_comes_from_either_address(hearing: Heari
     events = await hearing.hear_all(klien_id, both, both)
     assert [event.data["id"] for event in events] == [first.id, second.id]
     assert {event.data["chat"]["lid"] for event in events} == {ANI_LID}
+
+
+async def test_a_receipt_from_an_address_that_nobody_knew_joins_the_two(hearing: Hearing, klien_id: int) -> None:
+    it = await sent(hearing, klien_id)
+    unknown = await hearing.hear_all(klien_id, receipt(DELIVERED, "3EB0FF", chat=ANI_LID))
+    assert unknown == []
+    delivered, read = await hearing.hear_all(
+        klien_id, *(receipt(type_, "3EB0A", chat=ANI_LID) for type_ in (DELIVERED, READ))
+    )
+    assert [(event.data["id"], event.data["status"]) for event in (delivered, read)] == [
+        (it.id, "delivered"),
+        (it.id, "read"),
+    ]
+    assert (delivered.data["chat"]["jid"], delivered.data["chat"]["lid"]) == (ANI, ANI_LID)
+
+
+async def test_only_who_got_it_is_joined(hearing: Hearing, klien_id: int) -> None:
+    other = (await kliens.add("Toko Lain")).id
+    await sent(hearing, klien_id)
+    await sent(hearing, klien_id, to=GROUP, wa_id="3EB0B")
+    await sent(hearing, klien_id, to=BUDI, wa_id="3EB0C")
+    await hearing.hear_all(
+        klien_id, message("halo", source(BUDI, alt="9222@lid")), message("theirs", source(id_="3EB0D"))
+    )
+    for klien, *ids in ((other, "3EB0A"), (klien_id, "3EB0B"), (klien_id, "3EB0C"), (klien_id, "3EB0D")):
+        assert await hearing.hear_all(klien, receipt(READ, *ids, chat=ANI_LID)) == []
+    ani = await parties.find(klien_id, ANI)
+    assert ani
+    assert ani.lid is None
 
 
 async def test_in_a_group_each_counts_once_and_the_first_moves_the_status(hearing: Hearing, klien_id: int) -> None:
