@@ -178,7 +178,7 @@ async def _desk(
         painter = Painter()
         stack.callback(painter.close)
         around = Surroundings(whatsapp, rooms, journal, painter, clock, _limits(settings))
-        load = partial(_load, whatsapp, conversations, rooms)
+        load = partial(_load, whatsapp, conversations, chatting, rooms)
         quotas = _quotas(settings)
         desk = open_desk(around, chatting, load, api_key=settings.api_key, quotas=quotas, restarts=restarts)
         yield await stack.enter_async_context(desk)
@@ -239,7 +239,7 @@ def _size(health: Health) -> Told:
     return {"sessions": health.load().running, "resident_bytes": resident_bytes()}
 
 
-def _load(whatsapp: LocalWhatsApp, conversations: LocalConversations, rooms: Rooms) -> Load:
+def _load(whatsapp: LocalWhatsApp, conversations: LocalConversations, chatting: Chatting, rooms: Rooms) -> Load:
     return Load(
         running=whatsapp.running,
         queued=whatsapp.queued,
@@ -250,6 +250,7 @@ def _load(whatsapp: LocalWhatsApp, conversations: LocalConversations, rooms: Roo
         sending=conversations.sending,
         lag_seconds=whatsapp.lag_seconds,
         sockets=len(rooms.visitors()),
+        heard=chatting.heard,
     )
 
 
