@@ -19,7 +19,7 @@ from talkabiz.store import kliens, messages, parties, receipts
 from talkabiz.store.database import transaction
 from tests.fakes import NOW
 from tests.services.conftest import Bench
-from tests.services.sending import ANI, BUDI, OFF, Post, Sending, jid, make_post, serving
+from tests.services.sending import ANI, BUDI, GROUP, OFF, Post, Sending, jid, make_post, serving
 
 
 @pytest.fixture
@@ -238,6 +238,15 @@ async def test_a_refusal_of_a_stranger_pauses_the_whole_queue_and_is_told(post: 
     assert len(post.conversations.sent) == 1
     post.pass_time(shop, 61)
     await post.reach(third, "sent")
+
+
+async def test_a_pause_holds_also_what_is_for_no_stranger(post: Post, shop: int) -> None:
+    post.conversations.fail("send", "error_463")
+    first, second = await post.send(shop), await post.send(shop, to=GROUP)
+    await post.reach(first, "failed")
+    await post.rest(shop)
+    assert await post.status(shop, second) is Status.QUEUED
+    assert len(post.conversations.sent) == 1
 
 
 async def test_each_refusal_in_a_row_pauses_for_twice_as_long_up_to_a_day(post: Post, shop: int) -> None:
@@ -510,6 +519,25 @@ async def test_a_receipt_that_came_before_the_crash_settles_what_was_on_its_way(
         assert (await second.reach(sending, "delivered"))["wa_id"] == "3EB0X"
 
 
+async def test_what_a_crash_left_is_settled_by_a_receipt_that_comes_during_another_send(
+    bench: Bench, tmp_path: Path, klien_id: int
+) -> None:
+    never = asyncio.Event()
+    first = make_post(bench, tmp_path)
+    async with serving(first):
+        await bench.link(klien_id)
+        await first.messages.set_pace(klien_id, OFF)
+        first.conversations.before_answer = lambda _sending: never.wait()
+        cut_off = await first.send(klien_id)
+        await first.conversations.be_sent(1)
+    second = make_post(bench, tmp_path)
+    async with serving(second):
+        await second.reach(cut_off, "uncertain")
+        second.conversations.before_answer = lambda _sending: _note(klien_id, cut_off, "3EB0X", ReceiptType.DELIVERED)
+        await second.reach(await second.send(klien_id), "sent")
+        assert (await second.reach(cut_off, "delivered"))["wa_id"] == "3EB0X"
+
+
 async def test_at_the_end_what_is_under_way_is_waited_for_and_nothing_else_is_begun(
     bench: Bench, tmp_path: Path, klien_id: int
 ) -> None:
@@ -649,6 +677,19 @@ async def test_what_has_run_out_is_not_sent_when_the_link_is_back(post: Post, sh
     await post.reach(long, "sent")
     assert post.conversations.texts() == ["dua"]
     assert await post.status(shop, short) is Status.EXPIRED
+
+
+async def test_what_runs_out_behind_a_slow_send_is_not_sent(post: Post, shop: int) -> None:
+    held = asyncio.Event()
+    post.conversations.before_answer = lambda _sending: held.wait()
+    await post.send(shop, "satu", to=GROUP)
+    short, long = await post.send(shop, "dua", to=GROUP, expires_in=60), await post.send(shop, "tiga", to=GROUP)
+    await post.conversations.be_sent(1)
+    post.bench.clock.advance(61)
+    held.set()
+    await post.reach(long, "sent")
+    assert await post.status(shop, short) is Status.EXPIRED
+    assert post.conversations.texts() == ["satu", "tiga"]
 
 
 async def test_the_pace_is_kept(post: Post, shop: int) -> None:
