@@ -39,6 +39,7 @@ from talkabiz.services.media_files import Files
 from talkabiz.services.painting import Painter
 from talkabiz.services.ports import Clock
 from talkabiz.services.runner import Surroundings
+from talkabiz.services.spool import FOLDER as HEARD, Spool
 from talkabiz.services.voices import Voices
 from talkabiz.store import database
 from talkabiz.store.writing import Writer
@@ -169,9 +170,10 @@ async def _desk(
         loop, journal, clock = asyncio.get_running_loop(), Journal(), SystemClock()
         writer = Writer(journal.publish)
         media = stack.enter_context(_media(settings, writer, clock))
-        whatsapp = LocalWhatsApp(reach.library, folder, proxy_url=reach.proxy_url, loop=loop)
+        spool = stack.enter_context(closing(Spool(settings.sessions_dir / HEARD)))
+        whatsapp = LocalWhatsApp(reach.library, folder, proxy_url=reach.proxy_url, loop=loop, spool=spool)
         conversations = LocalConversations(whatsapp, loop=loop)
-        chatting = Chatting(conversations, media, writer=writer, journal=journal, clock=clock)
+        chatting = Chatting(conversations, media, writer=writer, journal=journal, clock=clock, spool=spool)
         await stack.enter_async_context(chatting.hearing())
         stack.push_async_callback(whatsapp.shutdown, SHUTDOWN_SECONDS)
         stack.push_async_callback(conversations.shutdown, 0)  # who sends has waited for what is under way

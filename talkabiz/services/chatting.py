@@ -26,6 +26,7 @@ from talkabiz.services.messages import Messages
 from talkabiz.services.outbox import DRAIN_SECONDS, Outbox
 from talkabiz.services.paces import Paces
 from talkabiz.services.ports import Clock
+from talkabiz.services.spool import Spool
 from talkabiz.services.turns import Room
 from talkabiz.store import messages
 from talkabiz.store.writing import Tell, Writer
@@ -45,7 +46,14 @@ class Chatting:
     """Hears from the moment it is made; `hearing` and `open` are entered once each, in this order."""
 
     def __init__(
-        self, conversations: Conversations, media: MediaStore, *, writer: Writer, journal: Journal, clock: Clock
+        self,
+        conversations: Conversations,
+        media: MediaStore,
+        *,
+        writer: Writer,
+        journal: Journal,
+        clock: Clock,
+        spool: Spool | None = None,
     ) -> None:
         self.media = media
         self._conversations = conversations
@@ -53,7 +61,9 @@ class Chatting:
         self._journal = journal
         self._clock = clock
         self._outbox: Outbox | None = None
-        self._inbound = Inbound(conversations, writer, journal, clock, settle=self._settle, media_due=media.wake)
+        self._inbound = Inbound(
+            conversations, writer, journal, clock, settle=self._settle, media_due=media.wake, spool=spool
+        )
 
     @property
     def heard(self) -> HeardFigures:

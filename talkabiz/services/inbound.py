@@ -29,6 +29,7 @@ from talkabiz.services.journal import Journal
 from talkabiz.services.ports import Clock
 from talkabiz.services.presences import Passing, Presences
 from talkabiz.services.receipts import Settle
+from talkabiz.services.spool import Spool
 from talkabiz.services.takers import Taker, is_of_database
 from talkabiz.store import heard as kept, receipts
 from talkabiz.store.errors import StoreError
@@ -78,8 +79,9 @@ class Inbound:
         *,
         settle: Settle,
         media_due: Callable[[], None],
+        spool: Spool | None = None,
     ) -> None:
-        """`media_due` is called when there is something to fetch."""
+        """`media_due` is called when there is something to fetch. `spool` has what was heard and isn't stored yet."""
         self._conversations = conversations
         self._writer = writer
         self._clock = clock
@@ -87,6 +89,7 @@ class Inbound:
         self._groups = GroupNames(conversations, writer)
         self._taker = Taker(conversations, writer, clock, settle)
         self._media_due = media_due
+        self._spool = spool
         self._heard: list[_Heard] = []
         self._passing: deque[tuple[int, Passing]] = deque(maxlen=MOST_PASSING)
         self._attempts: dict[int, str] = {}
@@ -143,9 +146,11 @@ class Inbound:
 
     async def _store(self) -> None:
         """Until the end, and then what is left."""
+        await self._store_left()
         while self._heard or not self._is_ending:
             await self._news.wait()
             self._news.clear()
+            mark = self._spool.mark() if self._spool else 0
             batch, self._heard = self._heard, []
             self._under_way = len(batch)
             lasting = [each for each in batch if self._lasts(each)]
@@ -153,6 +158,21 @@ class Inbound:
                 await self._store_stubbornly(lasting)
                 self._kept.set()
             self._under_way = 0
+            if self._spool:
+                self._spool.stored(mark)
+
+    async def _store_left(self) -> None:
+        """What an earlier process had heard when it was killed. Before anything new."""
+        if self._spool is None:
+            return
+        left = self._spool.left()
+        for start in range(0, len(left), PAGE):
+            page = left[start : start + PAGE]
+            await self._store_stubbornly([_Heard(*heard, time.monotonic()) for heard in page])
+        self._spool.forget_left()
+        if left:
+            log.info("heard_before_a_kill", count=len(left))
+            self._kept.set()
 
     def _lasts(self, each: _Heard) -> bool:
         """Whether it has to be kept. What passes is put aside; what can't be read is kept, to be looked into."""

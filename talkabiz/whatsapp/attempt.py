@@ -28,7 +28,7 @@ class Attempt:
     """The place in the line that was last told."""
     signed: bool = False
     closed_at: float | None = None
-    inbox: deque[tuple[float, Kind, int, bytes]] = field(default_factory=deque)
+    inbox: deque[tuple[float, Kind, int, bytes, int | None]] = field(default_factory=deque)
     scanned: bool = False
     """The library reported a successful pairing; the account comes next."""
     paired: bool = False

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 import structlog
 
 from talkabiz.domain import inputs as i
+from talkabiz.services.spool import Spool
 from talkabiz.whatsapp import from_whatsapp
 from talkabiz.whatsapp.attempt import Attempt
 from talkabiz.whatsapp.binding import Binding
 from talkabiz.whatsapp.gate import EXCLUSIVE_SECONDS
-from talkabiz.whatsapp.incoming import CHATS, TYPING
+from talkabiz.whatsapp.incoming import CHATS, PASSING, TYPING
 from talkabiz.whatsapp.route import Route
 from talkabiz.whatsapp.run import DEVICE_EVENT, Hear, Kind, Run
 
@@ -27,6 +28,7 @@ STORE_WAIT_SECONDS = 120.0
 """How long a log-in waits for an earlier run on the same store to end. Two at once would throw each other out; but a
 run that hangs in its dial for longer than the library's time-outs must not hold its device up for ever."""
 _CHATS = frozenset(CHATS + TYPING)
+_LASTING = frozenset(CHATS) - frozenset(PASSING)
 _LAST_FACTS = (i.LoggedOut, i.Replaced, i.Banned, i.Outdated, i.ConnectRefused, i.NoRoute, i.EngineFailed)
 
 Deliver = Callable[[int, i.Fact], None]
@@ -37,7 +39,9 @@ bytes. On the loop, in the order in which they happened; returns at once. `incom
 
 
 class Engine:
-    """`ended` is told each attempt whose run is over; its store is free then."""
+    """`ended` is told each attempt whose run is over; its store is free then. `spool` gets what is heard of chats on a
+    thread of the library's, before that goes on.
+    """
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class Engine:
         loop: asyncio.AbstractEventLoop,
         deliver: Deliver,
         ended: Callable[[Attempt], None],
+        spool: Spool | None = None,
     ) -> None:
         self._binding = binding
         self._proxy_url = proxy_url
@@ -54,6 +59,7 @@ class Engine:
         self._loop = loop
         self._deliver = deliver
         self._ended = ended
+        self._spool = spool
         self._attempts: dict[str, Attempt] = {}
         self._waiting: deque[Attempt] = deque()
         self._starting: Attempt | None = None
@@ -150,7 +156,10 @@ class Engine:
         def hear(kind: Kind, number: int, data: bytes) -> None:
             if kind is Kind.EVENT and number in _CHATS and self.overhear is None:
                 return
-            attempt.inbox.append((time.monotonic(), kind, number, data))
+            ticket = None
+            if self._spool and kind is Kind.EVENT and number in _LASTING:
+                ticket = self._spool.keep(attempt.klien_id, number, data)
+            attempt.inbox.append((time.monotonic(), kind, number, data, ticket))
             with suppress(RuntimeError):  # the loop is closed: nobody is interested any more
                 self._loop.call_soon_threadsafe(self._drain, attempt)
 
@@ -158,11 +167,13 @@ class Engine:
 
     def _drain(self, attempt: Attempt) -> None:
         while attempt.inbox:
-            _, kind, number, data = attempt.inbox.popleft()
+            _, kind, number, data, ticket = attempt.inbox.popleft()
             try:
                 self._take(attempt, kind, number, data)
             except Exception:
                 log.exception("an event of WhatsApp was lost", klien_id=attempt.klien_id, kind=kind.name, number=number)
+            if self._spool and ticket is not None:
+                self._spool.passed(ticket)
 
     def _take(self, attempt: Attempt, kind: Kind, number: int, data: bytes) -> None:
         if kind is Kind.LOG:

@@ -42,6 +42,8 @@ from talkabiz.whatsapp.wire import address, library, text
 CHATS = bytes([17, 18, 20, 21, 22, 26, 27, 44])
 """The library's numbers of these events."""
 TYPING = bytes([19])
+PASSING = bytes([20, 26, 27])
+"""Those of them that nobody keeps."""
 
 # By the library's numbers, which has one wrong: played-self comes as server-error.
 _RECEIPTS = {

@@ -14,6 +14,7 @@ from ulid import ULID
 from talkabiz.domain import inputs as i
 from talkabiz.domain.answers import CallFailed
 from talkabiz.services.ports import Deliver, StoredDevice
+from talkabiz.services.spool import Spool
 from talkabiz.whatsapp.attempt import Attempt
 from talkabiz.whatsapp.binding import Binding
 from talkabiz.whatsapp.calls import Calls
@@ -47,13 +48,16 @@ class LocalWhatsApp:
         proxy_url: str | None,
         loop: asyncio.AbstractEventLoop,
         watch_seconds: float = WATCH_SECONDS,
+        spool: Spool | None = None,
     ) -> None:
         self._binding = binding
         self._devices = devices
         self._network = mark_of(binding.root_key)
         self._loop = loop
         self._deliver: Deliver | None = None
-        self._engine = Engine(binding, proxy_url=proxy_url, loop=loop, deliver=self._pass_on, ended=self._clear_up)
+        self._engine = Engine(
+            binding, proxy_url=proxy_url, loop=loop, deliver=self._pass_on, ended=self._clear_up, spool=spool
+        )
         self._pool = Pool(loop)
         self._watching = loop.create_task(Watch(self._engine, self._pool, devices).run(watch_seconds))
         self._codes = PairingCodes(self._fetch_code, self._engine.tell)

@@ -18,6 +18,7 @@ from talkabiz.domain.heard import Heard, MessageHeard, ReceiptHeard, ReceiptType
 from talkabiz.domain.message import Message
 from talkabiz.services.inbound import Inbound
 from talkabiz.services.journal import Journal
+from talkabiz.services.spool import Spool
 from talkabiz.store import heard as kept, messages, parties
 from talkabiz.store.database import connected
 from talkabiz.store.events import last_id
@@ -139,7 +140,9 @@ class Hearing:
 
 
 @asynccontextmanager
-async def open_hearing(words: Words | None = None, writer: type[Writer] = Writer) -> AsyncIterator[Hearing]:
+async def open_hearing(
+    words: Words | None = None, writer: type[Writer] = Writer, spool: Spool | None = None
+) -> AsyncIterator[Hearing]:
     """Over the database that is open."""
     words, clock, journal = words or Words(), ManualClock(), Journal(net_seconds=0.05)
     events: list[Event] = []
@@ -164,6 +167,7 @@ async def open_hearing(words: Words | None = None, writer: type[Writer] = Writer
         clock,
         settle=settle,
         media_due=lambda: fetches.append(None),
+        spool=spool,
     )
     try:
         # What goes wrong on purpose is logged with a traceback, and to draw one takes seconds.
