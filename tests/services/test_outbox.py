@@ -731,6 +731,16 @@ async def test_quiet_hours_and_the_days_cap_hold_and_say_so(post: Post, shop: in
     assert (await post.accept(shop)).as_dict()["held"]["reason"] == "daily_cap"
 
 
+async def test_the_days_cap_is_kept_to_the_message(post: Post, shop: int) -> None:
+    await post.messages.set_pace(shop, {"daily_cap": 3})
+    ids = [await post.send(shop, to=GROUP) for _ in range(6)]
+    await post.reach(ids[2], "sent")
+    await post.rest(shop)
+    assert len(post.conversations.sent) == 3
+    post.pass_time(shop, 14 * 3600)  # midnight in Jakarta
+    await post.reach(ids[5], "sent")
+
+
 # --- other messages ---
 
 
