@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from talkabiz import __version__
-from talkabiz.cli import doctor, keys, kliens, linking, operators, serving
+from talkabiz.cli import doctor, keys, kliens, linking, operators, sending, serving
 from talkabiz.cli.options import JSON
 from talkabiz.cli.printing import EXIT_FAILED, Failed, say, say_error
 from talkabiz.cli.teaching import epilog
@@ -17,6 +17,13 @@ from talkabiz.parent import Parent
 
 DOCTOR_EXITS = {0: "no failure; warnings are none", 1: "a failure"}
 LINK_EXITS = {0: "connected", 1: "refused, or it failed", 2: "wrong usage or settings", 3: "no server answers"}
+
+SEND_EXITS = {
+    0: "sent; with --wait 0, accepted",
+    1: "refused, failed, uncertain, or still waiting",
+    2: "wrong usage or settings",
+    3: "no server answers",
+}
 
 
 def main(parent: Parent) -> None:
@@ -47,6 +54,13 @@ def make_app() -> typer.Typer:
             "talkabiz link 1 --key tkb_…", "talkabiz link 1 --url https://wa.example.com --json", exits=LINK_EXITS
         )
     )(linking.link)
+    app.command(
+        epilog=epilog(
+            'talkabiz send 1 0812… "Pesanan Anda sudah siap." --key tkb_…',
+            'talkabiz send 1 0812… "Halo" --wait 0 --json',
+            exits=SEND_EXITS,
+        )
+    )(sending.send)
     app.add_typer(_keys(), name="key")
     app.command("login-link", epilog=epilog("talkabiz login-link", "talkabiz login-link --operator budi"))(
         operators.login_link

@@ -8,18 +8,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
 from talkabiz.cli.kliens import no_klien
 from talkabiz.cli.options import AsJson, KlienId
-from talkabiz.cli.printing import EXIT_NO_SERVER, EXIT_USAGE, Failed, complain, say, say_json
-from talkabiz.cli.running import read_settings
+from talkabiz.cli.printing import EXIT_USAGE, Failed, complain, say, say_json
+from talkabiz.cli.server import ANSWER_SECONDS, Key, Server, Url, no_server, refused
 from talkabiz.domain.errors import IllegalState, InvalidInput, NotFound, Unauthorized
 from talkabiz.domain.phones import parse_phone
 
-ANSWER_SECONDS = 10.0
 CODE_SECONDS = 15.0
 """For a code to type, which the server waits for itself."""
 GONE_SECONDS = 20.0
@@ -40,8 +38,8 @@ def link(
     phone: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Show a code to type into that phone as well, e.g. 0812….")
     ] = None,
-    url: Annotated[str | None, typer.Option(metavar="URL", help="The server [default: http://HOST:PORT].")] = None,
-    key: Annotated[str | None, typer.Option(metavar="KEY", help="An API key [default: TALKABIZ_API_KEY].")] = None,
+    url: Url = None,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Link a klien: the live QR in this terminal.
@@ -49,23 +47,12 @@ def link(
     Shows each new code and state as a browser would, and ends when connected. With --phone there is also a code to type
     into that phone: WhatsApp, Linked devices, Link with phone number. With --json, one snapshot a line.
     """
-    settings = read_settings()
-    token, address = key or settings.api_key, url or settings.public_url(settings.port)
-    if not token:
-        raise Failed("no_key", *_KEY_IS_NEEDED, EXIT_USAGE)
-    if urlsplit(address).scheme not in {"http", "https"} or not urlsplit(address).hostname:
-        raise Failed("invalid_url", f"Bukan alamat server: {address}", f"Not a server's address: {address}", EXIT_USAGE)
+    server = Server.of(url, key)
     try:
         number = parse_phone(phone, "--phone") if phone is not None else None
     except InvalidInput as error:
         raise Failed(error.code, error.message.id, error.message.en, EXIT_USAGE) from None
-    asyncio.run(_Follower(klien_id, address, token, number, as_json=as_json).follow())
-
-
-_KEY_IS_NEEDED = (
-    "Kunci API diperlukan: --key tkb_… atau TALKABIZ_API_KEY.",
-    "A key is needed: --key tkb_… or TALKABIZ_API_KEY.",
-)
+    asyncio.run(_Follower(klien_id, server.url, server.token, number, as_json=as_json).follow())
 
 
 class _Follower:
@@ -96,7 +83,7 @@ class _Follower:
                     if was_there:
                         complain("The server is gone. Waiting for it to come back …")
                 if not was_there or time.monotonic() - gone_at > GONE_SECONDS:
-                    raise _no_server(self._url) from None
+                    raise no_server(self._url) from None
             await asyncio.sleep(RETRY_SECONDS)
 
     @asynccontextmanager
@@ -116,7 +103,7 @@ class _Follower:
         except socketio.exceptions.ConnectionError:
             await _close_session(client)
             if any(isinstance(reason, dict) and reason.get("message") == Unauthorized.code for reason in reasons):
-                raise _refused() from None
+                raise refused() from None
             raise _Gone from None
         try:
             yield client, told
@@ -197,23 +184,6 @@ def _draw(snapshot: Snapshot) -> None:
     if qr and snapshot["pairing"]["code"]:
         print(f"Or type into the phone: {snapshot['pairing']['code']}, until {snapshot['pairing']['code_expires_at']}")
     say(f"{snapshot['status']}: {snapshot['message']['en']}")
-
-
-def _no_server(url: str) -> Failed:
-    return Failed(
-        "no_server",
-        f"Tidak ada server yang menjawab di {url}. Jalankan: talkabiz serve",
-        f"No server answers at {url}. Start one: talkabiz serve",
-        EXIT_NO_SERVER,
-    )
-
-
-def _refused() -> Failed:
-    return Failed(
-        Unauthorized.code,
-        "Server tidak menerima kunci ini. Buat yang baru: talkabiz key create",
-        "The server doesn't accept this key. Make another: talkabiz key create",
-    )
 
 
 def _not_scanned() -> Failed:

@@ -45,7 +45,7 @@ COMMANDS = list(_commands())
 def test_all_commands_are_there() -> None:
     assert {" ".join(path) for path in COMMANDS} >= {
         *("serve", "doctor", "klien add", "klien list", "klien show", "key create", "key list", "key revoke"),
-        *("login-link", "link", "migrate", "sandbox", "audit"),
+        *("login-link", "link", "send", "migrate", "sandbox", "audit"),
     }
 
 
@@ -70,8 +70,9 @@ async def test_a_list_of_commands_has_a_whole_sentence_for_each(home: Path, grou
     assert all(re.fullmatch(r"  [\w-]+ +[A-Z].+[^.]\.", line) for line in lines), lines
 
 
-async def test_the_exit_codes_of_link_are_told(home: Path) -> None:
-    told = (await succeed(home, "link", "--help")).partition("Exit codes:")[2]
+@pytest.mark.parametrize("command", ["link", "send"])
+async def test_the_exit_codes_of_what_waits_are_told(home: Path, command: str) -> None:
+    told = (await succeed(home, command, "--help")).partition("Exit codes:")[2]
     assert re.findall(r"^ +(\d) ", told, re.MULTILINE) == ["0", "1", "2", "3"]
 
 
