@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from talkabiz.domain.answers import CallFailed, Found, Group, Sent
 from talkabiz.domain.content import Content, Kind, Quote, Stored
@@ -86,9 +87,9 @@ class ScriptedConversations:
         self._note("group_info", attempt, group)
         return Group(group, "Grup", "", ())
 
-    def of(self, what: str) -> list[tuple[object, ...]]:
+    def of(self, what: str) -> list[list[Any]]:
         """What it was asked for by this name, without the attempt."""
-        return [more for name, _, *more in self.asked if name == what]  # type: ignore[misc] # each begins with both
+        return [list(each[2:]) for each in self.asked if each[0] == what]
 
     def _note(self, what: str, attempt: str, *more: object) -> None:
         self.asked.append((what, attempt, *more))

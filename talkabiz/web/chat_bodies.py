@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from talkabiz.web.reading import Body
 
@@ -29,6 +30,12 @@ class QuietFields(Body):
     to: Annotated[str, _TIME, Field(examples=["06:00"])]
 
 
+def _no_longer(is_paused: bool) -> bool:  # noqa: FBT001 - as pydantic hands it over
+    if is_paused:
+        raise PydanticCustomError("paused", "False, to let it go on: a queue is paused by WhatsApp.")
+    return is_paused
+
+
 class PaceFields(Body):
     """What isn't named stays as it is."""
 
@@ -40,4 +47,4 @@ class PaceFields(Body):
     zone: Annotated[str, Field(min_length=1, max_length=64, examples=["WIB"])] = "WIB"
     daily_cap: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     region: Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["ID"])] = "ID"
-    paused: Literal[False] = False
+    paused: Annotated[bool, AfterValidator(_no_longer), Field(json_schema_extra={"const": False})] = False

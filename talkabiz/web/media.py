@@ -24,7 +24,6 @@ from talkabiz.web.shapes import Json
 
 SANDBOXED = "default-src 'none'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 LONGEST_FILENAME = 200
-ANY_FILE = "application/octet-stream"
 
 blueprint = Blueprint("media", __name__, url_prefix="/api/v1/kliens/<klien_id>/media")
 blueprint.before_request(remember_principal)
@@ -64,7 +63,7 @@ async def post_media(klien_id: str) -> tuple[Json, int, dict[str, str]]:
     "Messages",
     refusals={"media_gone"},
     scopes=READS,
-    forms={200: (ANY_FILE,)},
+    forms={200: ("*/*",)},
     headers={200: {"Content-Disposition": "attachment, with the file's name."}},
 )
 async def get_media(klien_id: str, media_id: str) -> Response:

@@ -12,6 +12,8 @@ from talkabiz.domain.message import Direction, Origin, Status
 from talkabiz.web.schemas import Answer, Count, Id, Limit, Phone, Sentence, Timestamp
 
 Jid = Annotated[str, Field(examples=["628123456789@s.whatsapp.net"])]
+MessageStatus = Annotated[str, Field(json_schema_extra={"enum": [status.value for status in Status]})]
+"""Not the enumeration itself: another one of that name is a session's, and the document knows one of each name."""
 WaId = Annotated[str, Field(examples=["3EB0C431D26A1916E07A"])]
 
 
@@ -91,7 +93,7 @@ class Message(Answer):
     media: File | None
     reply_to: Annotated[WaId | None, Field(description="The message that it answers.")]
     mentions: list[Jid]
-    status: Status
+    status: MessageStatus
     status_at: Timestamp
     error: Why | None
     send_at: Timestamp | None
@@ -181,7 +183,7 @@ class MessageQuery(BaseModel):
         Field(max_length=100, description="A phone's number or a WhatsApp address.", examples=["081234567890"]),
     ] = Field(default_factory=str)
     direction: Annotated[Direction, Field(description="in or out")] = Field(default_factory=lambda: Direction.IN)
-    status: Annotated[Status, Field(description="As it is now.")] = Field(default_factory=lambda: Status.QUEUED)
+    status: Annotated[MessageStatus, Field(description="As it is now.")] = Field(default_factory=str)
     since: Annotated[Count, Field(le=LARGEST_ID, description="The last `id` that is known already.")] = 0
     limit: Limit = 100
 

@@ -20,6 +20,8 @@ from talkabiz.domain.media_rules import LARGEST, MB
 
 LARGEST_BODY = 64 * 1024
 """What most paths take is ids and names."""
+LARGEST_TEXT = MB // 2
+"""A text of the longest kind, however it is written."""
 LARGEST_MESSAGE = 24 * MB
 """As JSON, with its file as base64: it is all in memory, more than once."""
 LARGEST_UPLOAD = LARGEST + MB
@@ -27,7 +29,8 @@ LARGEST_UPLOAD = LARGEST + MB
 UPLOAD_SECONDS = 600
 HELD = 256 * 1024
 
-_TAKES_MORE = re.compile(r"/api/v1/kliens/[^/]+/(messages|media)")
+_TAKES_FILES = re.compile(r"/api/v1/kliens/[^/]+/(messages|media)")
+_TAKES_TEXTS = "/api/message/send"
 
 
 class HeldBody(Body):
@@ -71,12 +74,12 @@ class HeldRequest(Request):
 
     def __init__(self, method: str, *about: Any, **how: Any) -> None:
         path, headers = about[1], about[3]
-        if method == "POST" and (found := _TAKES_MORE.fullmatch(path)):
+        if method == "POST" and path == _TAKES_TEXTS:
+            how["max_content_length"] = LARGEST_TEXT
+        elif method == "POST" and _TAKES_FILES.fullmatch(path):
             is_form = headers.get("Content-Type", "").lower().startswith("multipart/form-data")
             how["max_content_length"] = LARGEST_UPLOAD if is_form else LARGEST_MESSAGE
             how["body_timeout"] = UPLOAD_SECONDS
-            if found[1] == "media" and not is_form:
-                how["max_content_length"] = LARGEST_BODY
         super().__init__(method, *about, **how)
         self.max_content_length = how["max_content_length"]
 

@@ -20,12 +20,14 @@ UNAUTHORIZED = f'{REFUSED}{{"message":"unauthorized"}}'
 
 async def say(house: House, klien_id: int, text: str = SAID) -> None:
     """Whatever is told of what is said, each kind once."""
+    seq = 0
     for type_ in sorted(CHAT_TYPES):
         async with transaction():
             event = await events.append(klien_id, type_, house.clock.now(), {"klien_id": klien_id, "text": text})
         house.desk.journal.publish(event)
+        seq = event.seq
     passing = {"klien_id": klien_id, "who": {"name": text}, "online": True, "last_seen": None}
-    house.desk.journal.publish(Event(None, klien_id, event.seq, PRESENCE, house.clock.now(), passing))
+    house.desk.journal.publish(Event(None, klien_id, seq, PRESENCE, house.clock.now(), passing))
 
 
 async def let_everything_happen(house: House, address: str, klien_id: int) -> None:

@@ -233,7 +233,7 @@ async def test_a_slow_wire_costs_no_event(house: House) -> None:
     wire, journal = Wire(delay_seconds=0.06), house.desk.journal
     running = asyncio.create_task(Relay(wire).run(journal))
     async with asyncio.timeout(FACT_SECONDS):
-        while journal.readers < 2:  # noqa: PLR2004 - the outbox reads, too
+        while journal.readers < 2:  # the outbox reads, too
             await asyncio.sleep(0)
         for seq in range(4):
             journal.publish(replace(event(1, seq), id=None))

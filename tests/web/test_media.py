@@ -164,7 +164,8 @@ async def test_of_a_body_that_nobody_reads_little_is_kept() -> None:
 
 
 async def _all_of(body: HeldBody) -> bytes:
-    return await body
+    found: bytes = await body
+    return found
 
 
 async def test_a_body_without_a_length_is_measured_all_the_same() -> None:

@@ -116,8 +116,8 @@ async def test_each_kind_is_taken_as_it_is_written(
 
 
 async def test_a_file_goes_along_as_a_form(house: House, sender: Client, path: str) -> None:
-    fields = {"to": ANI, "type": "image", "caption": "Nota", "expires_in": "60"}
-    message = await sender.ask("POST", path, **form(**fields), expect=202)
+    how = form(to=ANI, type="image", caption="Nota", expires_in="60")
+    message = await sender.ask("POST", path, **how, expect=202)
     assert (message["type"], message["text"], message["media"]["status"]) == ("image", "Nota", "stored")
     assert message["expires_at"] is not None
     answer = await sender.send("GET", message["media"]["url"])
@@ -299,12 +299,12 @@ async def test_another_kliens_key_is_another_key(house: House, admin: Client, pa
         assert (answer.status_code, "Idempotent-Replayed" in answer.headers) == (202, False)
 
 
-async def test_a_file_is_part_of_what_a_key_stands_for(house: House, sender: Client, path: str, klien_id: int) -> None:
-    headers, fields = {"Idempotency-Key": "order-1"}, {"to": ANI, "type": "document"}
-    first = await sender.ask("POST", path, **form(**fields), headers=headers, expect=202)
-    again = await sender.ask("POST", path, **form(**fields), headers=headers, expect=202)
+async def test_a_file_is_part_of_what_a_key_stands_for(house: House, sender: Client, path: str) -> None:
+    headers = {"Idempotency-Key": "order-1"}
+    first = await sender.ask("POST", path, **form(to=ANI, type="document"), headers=headers, expect=202)
+    again = await sender.ask("POST", path, **form(to=ANI, type="document"), headers=headers, expect=202)
     assert again["media"] == first["media"], "it isn't stored a second time"
-    how = form(b"other", **fields)
+    how = form(b"other", to=ANI, type="document")
     await sender.refusal("POST", path, **how, headers=headers, expect=422, code="idempotency_key_reused")
     house.fetch.files[PNG_URL] = (PNG, "image/png")
     body, headers = {"to": ANI, "type": "image", "media": {"url": PNG_URL}}, {"Idempotency-Key": "order-2"}
@@ -334,7 +334,8 @@ async def test_a_long_key_is_a_key(sender: Client, path: str) -> None:
 async def test_messages_are_paged_by_id(sender: Client, path: str) -> None:
     for n in range(5):
         await sender.ask("POST", path, json={"to": ANI if n else GROUP, "text": str(n)}, expect=202)
-    seen, since = [], 0
+    seen: list[str] = []
+    since: int | None = 0
     while since is not None:
         page = await sender.ask("GET", f"{path}?since={since}&limit=2", expect=200)
         seen += [message["text"] for message in page["messages"]]
