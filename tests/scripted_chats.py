@@ -29,6 +29,8 @@ class ScriptedConversations:
     """The code of what every call comes to."""
     may_send: asyncio.Event = field(default_factory=asyncio.Event)
     """Nothing is sent until this is set."""
+    lids: dict[str, str] = field(default_factory=dict)
+    """What some numbers are told to be."""
     heard: dict[bytes, Heard] = field(default_factory=dict)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -79,7 +81,7 @@ class ScriptedConversations:
         return tuple(
             Found(number, "", is_in=False)
             if number.startswith(STRANGER)
-            else Found(number, f"{number}@s.whatsapp.net", is_in=True)
+            else Found(number, self.lids.get(number, f"{number}@s.whatsapp.net"), is_in=True)
             for number in numbers
         )
 

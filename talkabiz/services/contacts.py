@@ -8,8 +8,9 @@ from typing import Any
 
 from talkabiz.domain.answers import CallFailed, Found
 from talkabiz.domain.errors import IllegalState, Unreachable
-from talkabiz.domain.ids import USER_SERVER, parse_jid
+from talkabiz.domain.ids import LID_SERVER, USER_SERVER, parse_jid
 from talkabiz.domain.klien import iso
+from talkabiz.domain.message import Party
 from talkabiz.domain.message_errors import NOT_CONNECTED
 from talkabiz.domain.phones import parse_phone
 from talkabiz.services.allowances import Allowances
@@ -89,20 +90,21 @@ class Contacts:
             raise Unreachable from None
         now = self._clock.now()
 
-        async def store(_tell: Tell) -> None:
-            await _note(klien_id, number, found, now)
+        async def store(_tell: Tell) -> Party:
+            return await _note(klien_id, number, found, now)
 
-        await self._writer.write(store)
-        return Contact(number, found.is_in, found.jid or None if found.is_in else None, now)
-
-
-async def _note(klien_id: int, number: str, found: Found, now: datetime) -> None:
-    """Of the number as it was asked for, and of the one that WhatsApp knows it by, where that is another."""
-    jids = {f"{number}@{USER_SERVER}"} | ({found.jid} if found.is_in and _is_a_number(found.jid) else set())
-    for jid in sorted(jids):
-        party = await parties.known(klien_id, jid=jid)
-        await parties.set_on_whatsapp(klien_id, party.id, found.is_in, now)
+        party = await self._writer.write(store)
+        return Contact(number, found.is_in, party.jid if found.is_in else None, now)
 
 
-def _is_a_number(jid: str) -> bool:
-    return bool(jid) and parse_jid(jid).server == USER_SERVER
+async def _note(klien_id: int, number: str, found: Found, now: datetime) -> Party:
+    """Of the number as it was asked for, whose LID it may be that came back; or another number, by which WhatsApp knows
+    it, and then of that one, too.
+    """
+    server = parse_jid(found.jid).server if found.is_in and found.jid else ""
+    party = await parties.known(klien_id, jid=f"{number}@{USER_SERVER}", alt=found.jid if server == LID_SERVER else "")
+    await parties.set_on_whatsapp(klien_id, party.id, found.is_in, now)
+    if server == USER_SERVER:
+        other = await parties.known(klien_id, jid=found.jid)
+        await parties.set_on_whatsapp(klien_id, other.id, found.is_in, now)
+    return party

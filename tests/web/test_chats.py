@@ -132,6 +132,14 @@ async def test_a_number_is_asked_for_once_a_day(house: House, admin: Client, pat
     assert len(house.conversations.of("is_on_whatsapp")) == 3
 
 
+async def test_who_is_checked_is_known_by_the_lid_that_comes_back(house: House, admin: Client, path: str) -> None:
+    house.conversations.lids[ANI] = "190175705566727@lid"
+    for _ in range(2):
+        assert (await check(admin, path, ANI))["jid"] == f"{ANI}@s.whatsapp.net"
+    message = await admin.ask("POST", f"{path}/messages", json={"to": ANI, "text": "hai"}, expect=202)
+    assert (message["to"]["phone"], message["to"]["lid"]) == (ANI, "190175705566727@lid")
+
+
 async def test_new_numbers_are_rationed_by_klien(house: House, admin: Client, path: str) -> None:
     for n in range(60):
         await check(admin, path, f"6281111112{n:02}")
