@@ -1,10 +1,10 @@
 """What comes in: kept as it was heard, at once, and then taken in.
 
-The library has told WhatsApp that it has a message about when it hands it over, so nobody sends it again: what isn't on
-disk when the process dies is lost. So what was heard is stored unread, before anything else; a second task takes it in,
-a klien's in the order in which it was heard, each together with the removal of what was kept. A crash at any moment
-leaves it either kept or taken in, and what is kept the next start takes in first. What can't be taken in is kept aside
-and holds nothing up.
+The library has told WhatsApp that it has a message about when it hands it over, so nobody sends it again: what is in
+memory alone when the process dies is lost. So what was heard is in the spool before the library goes on, and is stored
+unread before anything else; a second task takes it in, a klien's in the order in which it was heard, each together with
+the removal of what was kept. A crash at any moment leaves it either kept or taken in, and what is kept the next start
+takes in first. What can't be taken in is kept aside and holds nothing up.
 
 Who is online and who types isn't kept: it would be untrue by the time it was read again.
 """
@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -165,11 +165,16 @@ class Inbound:
         """What an earlier process had heard when it was killed. Before anything new."""
         if self._spool is None:
             return
-        left = self._spool.left()
+        try:
+            left = self._spool.left()
+        except OSError as error:  # what comes now must be stored all the same
+            log.error("heard_before_is_unreadable", why=str(error))  # noqa: TRY400 - all there is
+            return
         for start in range(0, len(left), PAGE):
             page = left[start : start + PAGE]
             await self._store_stubbornly([_Heard(*heard, time.monotonic()) for heard in page])
-        self._spool.forget_left()
+        with suppress(OSError):  # then it is heard again at the next start, and taken in once
+            self._spool.forget_left()
         if left:
             log.info("heard_before_a_kill", count=len(left))
             self._kept.set()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from talkabiz.domain.content import Edit, Kind, Media, Reaction, Ref, Revoke, St
 from talkabiz.domain.heard import BacklogHeard, GroupHeard, PresenceHeard, TypingHeard
 from talkabiz.domain.message import Direction, Origin, Status
 from talkabiz.services import inbound as module
+from talkabiz.services.spool import Spool
 from talkabiz.store import heard as kept, kliens, media
 from talkabiz.store.database import transaction
 from talkabiz.store.errors import StoreError
@@ -282,6 +284,13 @@ async def test_what_was_heard_last_is_stored_at_the_end(klien_id: int) -> None:
     async with open_hearing(hearing.words) as again:
         await again.settle_down()
         assert [row.text for row in await again.all(klien_id)] == [str(number) for number in range(50)]
+
+
+async def test_a_spool_that_cannot_be_read_keeps_nothing_from_coming_in(klien_id: int, tmp_path: Path) -> None:
+    (tmp_path / "1.spool").mkdir()
+    async with open_hearing(spool=Spool(tmp_path)) as hearing:
+        (event,) = await hearing.hear_all(klien_id, message("satu"))
+        assert event.data["text"] == "satu"
 
 
 class Stumbling(Writer):
