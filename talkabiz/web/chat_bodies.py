@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
 from talkabiz.web.reading import Body
 
@@ -32,7 +31,7 @@ class QuietFields(Body):
 
 def _no_longer(is_paused: bool) -> bool:  # noqa: FBT001 - as pydantic hands it over
     if is_paused:
-        raise PydanticCustomError("paused", "False, to let it go on: a queue is paused by WhatsApp.")
+        raise ValueError("false alone, to let it go on: WhatsApp is who pauses it")
     return is_paused
 
 

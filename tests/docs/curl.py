@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -17,11 +18,18 @@ EXIT_NO_CONNECTION = 7
 def main() -> int:
     asked = _options().parse_args()
     headers = dict(header.split(": ", 1) for header in asked.header)
+    how: dict[str, Any] = {"content": asked.json}
+    if asked.form:
+        pairs = [field.partition("=")[::2] for field in asked.form]
+        files = {
+            name: (value[1:], Path(value[1:]).read_bytes(), "text/plain") for name, value in pairs if value[0] == "@"
+        }
+        how = {"files": files, "data": {name: value for name, value in pairs if value[0] != "@"}}
     if asked.json is not None:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}
-    method = asked.request or ("GET" if asked.json is None else "POST")
+    method = asked.request or ("GET" if asked.json is None and not asked.form else "POST")
     try:
-        answer = httpx.request(method, asked.url, headers=headers, content=asked.json, timeout=30, trust_env=False)
+        answer = httpx.request(method, asked.url, headers=headers, **how, timeout=30, trust_env=False)
     except httpx.TransportError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_NO_CONNECTION
@@ -43,6 +51,7 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("-s", action="store_true")
     options.add_argument("-H", dest="header", action="append", default=[])
     options.add_argument("-X", dest="request")
+    options.add_argument("-F", dest="form", action="append", default=[], help="A field, or `=@` and a file of text.")
     options.add_argument("-o", dest="output")
     options.add_argument("-D", dest="dump_header")
     options.add_argument("-w", dest="write_out", default="")

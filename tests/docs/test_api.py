@@ -11,7 +11,9 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from talkabiz.domain import errors as e
+from talkabiz.domain import errors as e, message_errors
+from talkabiz.domain.content import Kind
+from talkabiz.domain.message import Status
 from talkabiz.web.errors import FRAMEWORK, REFUSED, STATUSES
 from tests.docs.pages import FILE, blocks, indented, read, tables
 from tests.docs.reader import PRINTED_ADDRESS, Reader
@@ -108,6 +110,22 @@ def test_the_table_of_codes_is_the_programs_own() -> None:
     framework = {(code, status) for status, (code, _) in FRAMEWORK.items()}
     assert shown == ours | framework | {(e.TalkabizError.code, 500)}
     assert REFUSED[0] == "refused"  # for what no code is documented: nothing that a program could do
+
+
+def test_the_table_of_what_went_wrong_with_messages_is_the_programs_own() -> None:
+    [table] = [table for table in tables(API) if table[0][:1] == ["`error.code`"]]
+    shown = {code.strip("`"): said for code, said in table[1:]}
+    assert shown.keys() == message_errors.SENTENCES.keys()
+    assert all(said.startswith(message_errors.SENTENCES[code].en) for code, said in shown.items())
+
+
+def test_the_tables_of_messages_have_every_type_and_status() -> None:
+    by_title = {table[0][0]: " ".join(row[0] for row in table[1:]) for table in tables(API)}
+    statuses, types = (set(re.findall(r"`(\w+)`", by_title[title])) for title in ("`status`", "`type`"))
+    assert statuses == {status.value for status in Status}
+    assert types <= {kind.value for kind in Kind} - {"unknown"}
+    every = [set(re.findall(r"`(\w+)`", " ".join(row[0] for row in t[1:]))) for t in tables(API) if t[0][0] == "`type`"]
+    assert max(every, key=len) == {kind.value for kind in Kind} - {"unknown"}
 
 
 async def test_the_page_names_every_older_path_and_none_that_isnt(home: Path) -> None:
