@@ -36,6 +36,7 @@ from talkabiz.store import messages
 from talkabiz.store.errors import StoreError
 from talkabiz.store.writing import Tell, Writer
 from tests.fakes import NOW
+from tests.running import until
 from tests.services.conftest import FACT_SECONDS, Bench
 
 ANI = "628111111111"
@@ -94,6 +95,12 @@ class ScriptedConversations:
                 self._news.clear()
                 await self._news.wait()
 
+    async def be_called(self, what: str, times: int) -> None:
+        async with asyncio.timeout(FACT_SECONDS):
+            while sum(call[0] == what for call in self.calls) < times:
+                self._news.clear()
+                await self._news.wait()
+
     def texts(self) -> list[str]:
         return [sending.text for sending in self.sent]
 
@@ -148,6 +155,7 @@ class ScriptedConversations:
 
     def _note(self, what: str, *how: Any) -> None:
         self.calls.append((what, *how))
+        self._news.set()
         self._raise_next(what)
 
     def _raise_next(self, what: str) -> None:
@@ -215,11 +223,17 @@ class Post:
 
         return await self.writer.write(job)
 
-    async def rest(self, klien_id: int) -> None:
-        """Until the klien's line has nothing to do or waits."""
-        async with asyncio.timeout(FACT_SECONDS):
-            for _ in range(50):
-                await asyncio.sleep(0.002)
+    async def becomes(self, klien_id: int, message_id: int, status: Status) -> None:
+        """In its row, which may be so again without being told again."""
+
+        async def is_so() -> bool:
+            return await self.status(klien_id, message_id) is status
+
+        await until(is_so, FACT_SECONDS)
+
+    async def rest(self) -> None:
+        """A while in which nothing should happen."""
+        await asyncio.sleep(0.1)
 
     def pass_time(self, klien_id: int, seconds: float) -> None:
         self.bench.clock.advance(seconds)

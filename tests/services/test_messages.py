@@ -116,7 +116,7 @@ async def test_fifty_who_ask_with_one_key_at_once_get_one_message(post: Post, sh
     assert len({answer.message.id for answer in answers}) == 1
     assert sum(not answer.is_replay for answer in answers) == 1
     await post.reach(answers[0].message.id, "sent")
-    await post.rest(shop)
+    await post.rest()
     assert len(post.conversations.sent) == 1
 
 
