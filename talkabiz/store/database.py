@@ -96,11 +96,14 @@ async def is_up_to_date() -> bool:
 
 
 @asynccontextmanager
-async def transaction() -> AsyncIterator[None]:
+async def transaction(*, in_place: bool = False) -> AsyncIterator[None]:
     """What the functions of this room do inside is stored together at the end, or not at all if an error leaves it.
 
     Nobody outside sees any of it before. Transactions queue, also behind those of other processes. One inside another
     is part of it: then an error must leave both. Cancelled while it is being stored, it is stored all the same.
+
+    `in_place`: statements are carried out where they are asked, many times as fast, and everybody waits for each. Not
+    for what goes through many rows.
 
     Raises:
         StoreError: it couldn't begin within BUSY_SECONDS in line and as many more alone, or couldn't be stored; nothing
@@ -109,7 +112,9 @@ async def transaction() -> AsyncIterator[None]:
     if is_in_transaction():
         yield
         return
-    async with in_transaction(CONNECTION):
+    async with in_transaction(CONNECTION) as connection:
+        if in_place and isinstance(connection, TransactionClient):
+            connection.work_in_place()
         yield
 
 

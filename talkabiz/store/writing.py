@@ -101,7 +101,7 @@ class Writer:
 
     async def _store(self, batch: list[_Job]) -> None:
         """What waits once it is this transaction's turn, as far as it fits in."""
-        async with transaction():
+        async with transaction(in_place=True):
             while self._waiting and len(batch) < MOST_JOBS:
                 job = self._waiting.popleft()
                 if not job.answer.done():

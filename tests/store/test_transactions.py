@@ -14,6 +14,7 @@ from talkabiz.domain.states import Session
 from talkabiz.store import database as store, events, kliens, sessions
 from talkabiz.store.database import connected, open_database, transaction
 from talkabiz.store.errors import StoreError
+from talkabiz.store.sqlite import MOST_IN_A_ROW
 from tests.store.conftest import NOW
 
 DEADLINE_SECONDS = 10
@@ -284,3 +285,53 @@ async def test_a_commit_that_fails_leaves_no_transaction_open(klien: Klien) -> N
         await break_a_rule_that_is_checked_at_the_end()
     assert await sessions.load_all() == []
     assert await kliens.rename(klien.id, "other") is not None
+
+
+async def test_in_place_others_have_their_turn_between_statements(klien: Klien) -> None:
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with transaction(in_place=True):
+        other = asyncio.create_task(take_turns())
+        for _ in range(4 * MOST_IN_A_ROW):
+            await kliens.find(klien.id)
+        seen = turns
+        other.cancel()
+    assert 3 <= seen <= 5
+
+
+async def test_in_place_what_a_table_forbids_is_refused_as_ever(klien: Klien) -> None:
+    twice = "INSERT INTO kliens (id, nama) VALUES (?, 'Toko')"
+    with pytest.raises(StoreError) as raised:
+        async with transaction(in_place=True):
+            await connected().execute_query(twice, [klien.id])
+    assert raised.value.is_refusal
+    with pytest.raises(StoreError) as raised:
+        async with transaction(in_place=True):
+            await connected().execute_many(twice, [[klien.id]])
+    assert raised.value.is_refusal
+    assert await kliens.find(klien.id) == klien
+
+
+async def test_in_place_a_task_that_outlives_the_transaction_is_outside_again(klien: Klien) -> None:
+    over = asyncio.Event()
+    rename = "UPDATE kliens SET nama = ? WHERE id = ?"
+
+    async def rename_later() -> None:
+        await over.wait()
+        await connected().execute_query(rename, ["other", klien.id])
+
+    async with transaction(in_place=True):
+        await connected().execute_query(rename, ["Toko Baru", klien.id])
+        late = asyncio.create_task(rename_later())
+    over.set()
+    with pytest.raises(StoreError):
+        await late
+    found = await kliens.find(klien.id)
+    assert found is not None
+    assert found.nama == "Toko Baru"
