@@ -81,6 +81,8 @@ async def _next(queue: asyncio.Queue[Event], until: float) -> Event | None:
 
     A function of its own: a generator that yields within a time-out would cancel whoever reads from it.
     """
+    if not queue.empty():
+        return queue.get_nowait()
     with suppress(TimeoutError):
         async with asyncio.timeout_at(until):
             return await queue.get()
@@ -110,14 +112,15 @@ class _Net:
 
         A row seen for the first time may be just about to be published, with the QR that the table doesn't hold.
         """
-        rows = await events.after(self._low, PAGE)
-        unseen = {row.id for row in rows if row.id is not None} - self._seen
-        missed = [row for row in rows if row.id in unseen & self._suspects]
-        self._seen |= unseen & self._suspects
+        ids = await events.ids_after(self._low, PAGE)  # most have been seen, and needn't be read
+        unseen = set(ids) - self._seen
+        missing = unseen & self._suspects
+        missed = [row for row in await events.after(min(missing) - 1, PAGE) if row.id in missing] if missing else []
+        self._seen |= missing
         self._suspects = unseen - self._seen
-        for row in rows:
-            if row.id is None or row.id not in self._seen:
+        for event_id in ids:
+            if event_id not in self._seen:
                 break
-            self._low = row.id
+            self._low = event_id
         self._seen = {seen for seen in self._seen if seen > self._low}
         return missed

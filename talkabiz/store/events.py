@@ -23,6 +23,7 @@ _SINCE_BUT_CHATS = f"""
     SELECT * FROM journal_events WHERE klien_id = ? AND seq > ? AND type NOT IN ({_CHATS}) ORDER BY seq LIMIT ?
 """  # noqa: S608 - words of our own
 _AFTER = "SELECT * FROM journal_events WHERE id > ? ORDER BY id LIMIT ?"
+_IDS_AFTER = "SELECT id FROM journal_events WHERE id > ? ORDER BY id LIMIT ?"
 _LAST_SEQS = "SELECT id, seq FROM kliens"
 _LAST_ID = "SELECT MAX(id) AS id FROM journal_events"
 
@@ -59,6 +60,12 @@ async def since(klien_id: int, seq: int, limit: int, *, with_chats: bool = True)
 async def after(event_id: int, limit: int) -> list[Event]:
     """Of all kliens, oldest first."""
     return await _events(_AFTER, event_id, limit)
+
+
+async def ids_after(event_id: int, limit: int) -> list[int]:
+    """Of all kliens, oldest first."""
+    _, rows = await connected().execute_query(_IDS_AFTER, [event_id, limit])
+    return [row["id"] for row in rows]
 
 
 async def last_id() -> int:
