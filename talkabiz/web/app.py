@@ -57,6 +57,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["site"] = Site(base_url=base_url, language=language, sandbox=sandbox)
+    make_response = app.make_response
     # Strict models are ours, and so is the answer to what doesn't fit them; its pages would come from a CDN.
     QuartSchema(
         app,
@@ -66,6 +67,8 @@ def create_app(
         swagger_ui_path=None,
         openapi_provider_class=Document,
     )
+    # Views answer with JSON as it is. Else a schema would be made for each answer, which takes longer than the answer.
+    app.make_response = make_response  # type: ignore[method-assign]
     app.json.sort_keys = False  # type: ignore[attr-defined] # of the provider that QuartSchema put there
     app.json.ensure_ascii = False  # type: ignore[attr-defined] # as above
     for room in (health, metrics, older, kliens, sessions, messages, media, chats, access, docs):
