@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from talkabiz.store.database import connected
+from talkabiz.store.database import connected, look_up
 
 MOST_TRIES = 3
 
@@ -40,7 +40,7 @@ async def add(rows: Sequence[Heard]) -> None:
 
 async def next(limit: int) -> list[HeardRow]:  # noqa: A001 - heard.next
     """What hasn't been taken in, in the order in which it was heard; not what has failed MOST_TRIES times."""
-    _, rows = await connected().execute_query(_NEXT, [MOST_TRIES, limit])
+    rows = await look_up(_NEXT, [MOST_TRIES, limit])
     return [
         HeardRow(
             row["id"], row["klien_id"], row["number"], row["data"], datetime.fromisoformat(row["at"]), row["tries"]

@@ -15,7 +15,7 @@ from typing import Any
 from talkabiz.domain.content import Kind
 from talkabiz.domain.errors import NotFound
 from talkabiz.domain.message import Message, Origin, Status, may_become
-from talkabiz.store.database import connected
+from talkabiz.store.database import connected, look_up
 from talkabiz.store.message_rows import MESSAGE, message_of
 
 LOT = 200
@@ -131,16 +131,16 @@ async def accept(klien_id: int, new: NewMessage) -> Message:
 
 async def by_key(klien_id: int, key: str) -> tuple[Message, str] | None:
     """What was accepted by the request with this key, and that request's fingerprint."""
-    _, rows = await connected().execute_query(_BY_KEY, [klien_id, key])
+    rows = await look_up(_BY_KEY, [klien_id, key])
     return (message_of(rows[0]), rows[0]["fingerprint"] or "") if rows else None
 
 
 async def get(klien_id: int, message_id: int) -> Message | None:
-    return next(iter(await _messages(_ONE, klien_id, message_id)), None)
+    return await _message(_ONE, klien_id, message_id)
 
 
 async def by_wa_id(klien_id: int, chat_id: int, wa_id: str) -> Message | None:
-    return next(iter(await _messages(_BY_WA_ID, klien_id, chat_id, wa_id)), None)
+    return await _message(_BY_WA_ID, klien_id, chat_id, wa_id)
 
 
 async def by_media(klien_id: int, media_id: int) -> list[Message]:
@@ -172,7 +172,7 @@ async def position(klien_id: int, message_id: int) -> int:
 
 async def next_due(klien_id: int, now: datetime) -> Message | None:
     """The first that may leave now."""
-    return next(iter(await _messages(_NEXT_DUE, klien_id, now)), None)
+    return await _message(_NEXT_DUE, klien_id, now)
 
 
 async def next_time(klien_id: int) -> datetime | None:
@@ -266,6 +266,12 @@ async def _existing(klien_id: int, message_id: int) -> Message:
 async def _messages(question: str, *values: Any) -> list[Message]:
     _, rows = await connected().execute_query(question, list(values))
     return [message_of(row) for row in rows]
+
+
+async def _message(question: str, *values: Any) -> Message | None:
+    """The only one, found by an index."""
+    rows = await look_up(question, values)
+    return message_of(rows[0]) if rows else None
 
 
 async def _count(question: str, *values: Any) -> int:

@@ -10,8 +10,9 @@ connection locked for ever. Here:
   Those of one process queue in the order of asking; another process is waited for as long as busy_timeout allows.
 - Begin, commit and rollback run to their end, whoever is cancelled meanwhile.
 - A task that was started inside a transaction and outlives it is outside again.
-- A transaction may have its statements carried out in place, on the loop's own thread: one of a few rows takes a
-  fraction of the way to the connection's thread and back. What waits for the disk or for another process never is.
+- A transaction may have its statements carried out in place, on the loop's own thread, and so may a small question
+  outside (`look_up`): one of a few rows takes a fraction of the way to the connection's thread and back. What waits for
+  the disk or for another process never is.
 
 Tortoise finds `client_class` in this module, which is named as the engine, and looks for "sqlite" in its name.
 """
@@ -102,6 +103,14 @@ async def _set_pragma(connection: aiosqlite.Connection, pragma: str, patience_se
             return
 
 
+def _connect_at_hand(filename: str) -> sqlite3.Connection:
+    """For questions only, and waiting for nobody."""
+    connection = sqlite3.connect(filename, timeout=0, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
 def _is_busy(error: sqlite3.Error) -> bool:
     return error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
 
@@ -139,6 +148,7 @@ class Client(_SqliteClient):
     def __init__(self, file_path: str, **pragmas: Any) -> None:
         super().__init__(file_path, **pragmas)
         self._writer: aiosqlite.Connection | None = None
+        self._at_hand: sqlite3.Connection | None = None
         self.turn = asyncio.Lock()
         """Held by the one transaction that this process has open."""
 
@@ -153,6 +163,7 @@ class Client(_SqliteClient):
             except BaseException:
                 await self._writer.close()
                 raise
+            self._at_hand = _connect_at_hand(self.filename)
         await self._post_connect()
 
     async def writer(self) -> aiosqlite.Connection:
@@ -179,7 +190,21 @@ class Client(_SqliteClient):
             for connection in (self._connection, self._writer):
                 if connection:
                     await connection.close()
-            self._connection = self._writer = None
+            if self._at_hand:
+                self._at_hand.close()
+            self._connection = self._writer = self._at_hand = None
+
+    async def look_up(self, query: str, values: Sequence[Any]) -> Sequence[Any]:
+        """The rows, at once: for what an index answers with a few."""
+        await self.create_connection(with_db=True)
+        assert self._at_hand  # noqa: S101 - made together with the others
+        with _told_as_store_error():
+            try:
+                return self._at_hand.execute(query, _columns(values)).fetchall()
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error):
+                    raise
+        return (await self.execute_query(query, list(values)))[1]
 
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(self)
@@ -204,11 +229,11 @@ class TransactionClient(_SqliteClient, SqliteTransactionWrapper):
         self._in_place = self._connection._conn  # noqa: SLF001 - the driver has no public name for it
 
     async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
-        if self._in_place is None or not self.is_open:
-            return await super().execute_query(query, values)
         self._in_a_row = (self._in_a_row + 1) % MOST_IN_A_ROW
         if not self._in_a_row:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # first, for it may be over afterwards
+        if self._in_place is None or not self.is_open:
+            return await super().execute_query(query, values)
         before = self._in_place.total_changes
         with _told_as_store_error(), _told_as_tortoise_does():
             rows = self._in_place.execute(query, _columns(values or ())).fetchall()

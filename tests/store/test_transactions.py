@@ -12,7 +12,7 @@ import pytest
 from talkabiz.domain.klien import Klien
 from talkabiz.domain.states import Session
 from talkabiz.store import database as store, events, kliens, sessions
-from talkabiz.store.database import connected, open_database, transaction
+from talkabiz.store.database import connected, look_up, open_database, transaction
 from talkabiz.store.errors import StoreError
 from talkabiz.store.sqlite import MOST_IN_A_ROW
 from tests.store.conftest import NOW
@@ -335,3 +335,29 @@ async def test_in_place_a_task_that_outlives_the_transaction_is_outside_again(kl
     found = await kliens.find(klien.id)
     assert found is not None
     assert found.nama == "Toko Baru"
+
+
+async def test_what_is_looked_up_is_what_is_committed_or_the_transactions_own(klien: Klien) -> None:
+    question = "SELECT nama FROM kliens WHERE id = ?"
+
+    async def names() -> list[str]:
+        return [row["nama"] for row in await look_up(question, [klien.id])]
+
+    written, read = asyncio.Event(), asyncio.Event()
+
+    async def look_from_outside() -> list[str]:
+        await written.wait()
+        seen = await names()
+        read.set()
+        return seen
+
+    looking = asyncio.create_task(look_from_outside())
+    async with transaction():
+        await kliens.rename(klien.id, "other")
+        assert await names() == ["other"]
+        written.set()
+        await read.wait()
+    assert await looking == [klien.nama]
+    assert await names() == ["other"]
+    with pytest.raises(StoreError):
+        await look_up("DELETE FROM kliens WHERE id = ? RETURNING nama", [klien.id])
