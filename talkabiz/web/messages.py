@@ -57,7 +57,7 @@ async def post_message(klien_id: str) -> tuple[Json, int, dict[str, str]]:
 async def send(klien_id: int, wanted: Request) -> Accepted:
     """Raises what `Messages.send` does. A request that was accepted before brings no file along a second time."""
     messages, key, fingerprint = desk().messages, wanted.key, wanted.fingerprint
-    if key and fingerprint and (earlier := await messages.earlier(klien_id, key, fingerprint)):
+    if wanted.file and key and fingerprint and (earlier := await messages.earlier(klien_id, key, fingerprint)):
         return earlier
     media_id = await _media_id(klien_id, wanted)
     return await messages.send(klien_id, replace(wanted.wish, media_id=media_id), key=key, fingerprint=fingerprint)
