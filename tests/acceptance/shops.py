@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.running import FACT_SECONDS, Phones, Server, Snapshot, Watch, serving
 
-SHOP, OTHER_SHOP = "628111000081", "628111000082"
+SHOP = "628111000081"
 ANI, BUDI, NOBODY = "628111000091", "628111000092", "628111000099"
 AT_ONCE = {"per_minute": 0}
 
@@ -140,6 +140,19 @@ async def opened(server: Server, phones: Phones, nama: str, number: str) -> Asyn
 async def person(phones: Phones, number: str, name: str) -> Person:
     await phones.call("POST", "phones", {"number": number, "name": name, "chats": True})
     return Person(phones, number)
+
+
+@asynccontextmanager
+async def pairs(home: Path, count: int) -> AsyncIterator[list[tuple[Shop, Person]]]:
+    """So many shops, each with a customer of its own, to let things happen to them at the same time."""
+    async with serving(home, "--sandbox") as server, AsyncExitStack() as stack:
+        phones = Phones(server.http)
+        made = []
+        for each in range(count):
+            customer = await person(phones, f"62811120010{each}", f"Pelanggan {each}")
+            shop = await stack.enter_async_context(opened(server, phones, f"Toko {each}", f"62811120000{each}"))
+            made.append((shop, customer))
+        yield made
 
 
 @asynccontextmanager
