@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tortoise.backends.base.client import BaseDBAsyncClient
-from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext, get_current_context
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
@@ -137,9 +136,10 @@ async def try_writing() -> None:
 
 def connected() -> BaseDBAsyncClient:
     """For statements of our own: the open transaction's connection, or else the one that only reads."""
-    if not get_current_context():
+    context = get_current_context()
+    if not context:
         raise StoreError
-    return get_connection(CONNECTION)
+    return context.connections.get(CONNECTION)
 
 
 async def look_up(question: str, values: Sequence[Any]) -> Sequence[Any]:

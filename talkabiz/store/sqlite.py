@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -55,12 +55,14 @@ def _told_as_store_error() -> Iterator[None]:
         raise StoreError from error
 
 
-@contextmanager
-def _told_as_tortoise_does() -> Iterator[None]:
+def _at_once(carry_out: Callable[[str, Any], sqlite3.Cursor], query: str, values: Any) -> list[Any]:
+    """The rows. Raises StoreError, with the cause that Tortoise would give it."""
     try:
-        yield
+        return carry_out(query, values).fetchall()
     except sqlite3.IntegrityError as error:
-        raise IntegrityError(error) from error
+        raise StoreError from IntegrityError(error)
+    except sqlite3.Error as error:
+        raise StoreError from error
 
 
 async def _to_the_end(operation: Awaitable[None]) -> None:
@@ -235,16 +237,14 @@ class TransactionClient(_SqliteClient, SqliteTransactionWrapper):
         if self._in_place is None or not self.is_open:
             return await super().execute_query(query, values)
         before = self._in_place.total_changes
-        with _told_as_store_error(), _told_as_tortoise_does():
-            rows = self._in_place.execute(query, _columns(values or ())).fetchall()
+        rows = _at_once(self._in_place.execute, query, _columns(values or ()))
         return (self._in_place.total_changes - before) or len(rows), rows
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
         if self._in_place is None or not self.is_open:
             await super().execute_many(query, values)
             return
-        with _told_as_store_error(), _told_as_tortoise_does():
-            self._in_place.executemany(query, map(_columns, values))
+        _at_once(self._in_place.executemany, query, map(_columns, values))
 
     def acquire_connection(self) -> ConnectionWrapper[aiosqlite.Connection]:
         return super().acquire_connection() if self.is_open else self._outside.acquire_connection()
