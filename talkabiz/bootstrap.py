@@ -250,6 +250,7 @@ def _load(whatsapp: LocalWhatsApp, conversations: LocalConversations, chatting: 
         threads=whatsapp.threads,
         overdue=whatsapp.overdue + conversations.overdue,
         sending=conversations.sending,
+        queues=chatting.queues,
         lag_seconds=whatsapp.lag_seconds,
         sockets=len(rooms.visitors()),
         heard=chatting.heard,

@@ -50,6 +50,7 @@ class _Figures(Collector):
         yield _gauge("talkabiz_library_threads", "Threads for runs on the library and calls into it.", load.threads)
         yield _gauge("talkabiz_calls_overdue", "Calls into the library past their deadline.", load.overdue)
         yield _gauge("talkabiz_sends_under_way", "Messages that WhatsApp hasn't acknowledged yet.", load.sending)
+        yield _gauge("talkabiz_queues", "Kliens that have messages waiting or under way.", load.queues)
         yield _gauge("talkabiz_event_lag_seconds", "Age of the oldest event not dealt with.", load.lag_seconds)
 
     def _heard(self) -> Iterator[Metric]:

@@ -31,7 +31,7 @@ class Direction(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who wrote it: a program or person through us, the klien's own phone (or another device of it), or somebody else."""
+    """Who wrote it: a program or person through us, the klien's own phone (or another of its devices), or others."""
 
     API = "api"
     PHONE = "phone"
@@ -95,7 +95,9 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class MediaState:
-    """The file of a message. `status`: stored, pending (being fetched), failed (`error` says why), gone (its time ran out)."""
+    """The file of a message. `status`: stored, pending (being fetched), failed (`error` says why), gone (its time ran
+    out).
+    """
 
     id: int
     mimetype: str

@@ -69,6 +69,11 @@ class Chatting:
     def heard(self) -> HeardFigures:
         return self._inbound.figures
 
+    @property
+    def queues(self) -> int:
+        """Kliens that have messages waiting, or on their way."""
+        return self._outbox.running if self._outbox else 0
+
     def hearing(self) -> AbstractAsyncContextManager[None]:
         """Take in what comes. To be left when nothing can come any more: what is heard until then is stored."""
         return self._inbound.serving()

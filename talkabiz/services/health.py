@@ -48,6 +48,8 @@ class Load:
     """Calls into the library that are past their deadline and haven't returned."""
     sending: int = 0
     """Messages that are being sent: those that the library has and WhatsApp hasn't acknowledged."""
+    queues: int = 0
+    """Kliens that have messages waiting, or on their way."""
     lag_seconds: float = 0.0
     """The age of the oldest event of the library that isn't a fact yet."""
     sockets: int = 0

@@ -19,7 +19,7 @@ KEY: Json = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    "description": "A name of your own for this request, as order-1234. Sent again with the same body, it is accepted once.",
+    "description": "Your own name for this request, as order-1234. Sent again with the same body, it is accepted once.",
 }
 REPLAYED = {"Idempotent-Replayed": "`true`: an earlier request with this key was accepted; the answer is its message."}
 

@@ -40,7 +40,16 @@ async def test_sessions_are_counted_by_status_and_every_status_is_there(house: H
 
 async def test_what_the_edges_carry_is_told_as_it_is_now(house: House, admin: Client) -> None:
     house.load = Load(
-        running=7, queued=6, started=99, abandoned=5, threads=24, overdue=3, sending=4, lag_seconds=2.5, sockets=1
+        running=7,
+        queued=6,
+        started=99,
+        abandoned=5,
+        threads=24,
+        overdue=3,
+        sending=4,
+        queues=2,
+        lag_seconds=2.5,
+        sockets=1,
     )
     found = await scrape(admin)
     assert {name: found[name] for name in found if name.startswith("talkabiz_runs")} == {
@@ -52,6 +61,7 @@ async def test_what_the_edges_carry_is_told_as_it_is_now(house: House, admin: Cl
     assert found["talkabiz_library_threads"] == 24
     assert found["talkabiz_calls_overdue"] == 3
     assert found["talkabiz_sends_under_way"] == 4
+    assert found["talkabiz_queues"] == 2
     assert found["talkabiz_event_lag_seconds"] == 2.5
     assert found["talkabiz_sockets"] == 1
     house.load = Load()
