@@ -14,8 +14,8 @@ from talkabiz.config import Settings
 from talkabiz.parent import stop_signals
 from talkabiz.realtime.rooms import Rooms
 from talkabiz.realtime.server import create_server
-from talkabiz.web.app import LARGEST_BODY
 from talkabiz.web.reading import LONGEST_WAIT_SECONDS
+from talkabiz.web.uploads import LARGEST_UPLOAD
 from tests.docs.pages import read
 from tests.running import CHECKOUT
 
@@ -82,7 +82,7 @@ def directives(text: str) -> list[str]:
         "proxy_set_header X-Forwarded-Host $http_host",
         "proxy_set_header X-Forwarded-Proto $scheme",
         'proxy_set_header Forwarded ""',
-        f"client_max_body_size {LARGEST_BODY // 1024}k",
+        f"client_max_body_size {LARGEST_UPLOAD >> 20}m",
         "location ~ ^/(link|login)/",
         "access_log off",
         "location /sandbox",
@@ -118,7 +118,7 @@ def test_caddy_forwards_to_where_the_program_listens_and_keeps_the_sandbox_shut(
         "header_up -Forwarded",
         "@sandbox path /sandbox /sandbox/*",
         "respond @sandbox 404",
-        f"max_size {LARGEST_BODY // 1024}KB",
+        f"max_size {LARGEST_UPLOAD >> 20}MiB",
     ):
         assert lines.count(wanted) == 1, wanted
 
