@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import suppress
+from typing import TYPE_CHECKING, cast
 
 import structlog
 from quart import Quart, Response, g, request
 from ulid import ULID
-from werkzeug.exceptions import HTTPException
 
 from talkabiz.web.auth import site
+
+if TYPE_CHECKING:
+    from talkabiz.web.uploads import HeldBody
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 ONE_YEAR_SECONDS = 31_536_000
@@ -65,10 +68,10 @@ async def _take_the_rest() -> None:
     """Of a body that nobody read, as of a refusal that came first: hypercorn would close a connection that the client
     thinks it may use again.
     """
-    with suppress(HTTPException, TimeoutError):
+    body = cast("HeldBody", request.body)
+    with suppress(TimeoutError):
         async with asyncio.timeout(REST_SECONDS):
-            async for _ in request.body:
-                pass
+            await body.drop()
 
 
 def _page_policy(word: str) -> str:

@@ -21,6 +21,7 @@ from talkabiz.web.message_reading import parse, read_form
 from talkabiz.web.messages import MEDIA_REFUSALS, READS, SENDS
 from talkabiz.web.reading import check_query
 from talkabiz.web.shapes import Json
+from talkabiz.web.uploads import UPLOAD_SECONDS
 
 SANDBOXED = "default-src 'none'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 LONGEST_FILENAME = 200
@@ -81,6 +82,7 @@ async def get_media(klien_id: str, media_id: str) -> Response:
     del answer.headers["Last-Modified"]
     answer.headers["Content-Disposition"] = _attachment(_filename(opened.filename) or f"media-{number}")
     answer.headers["Content-Security-Policy"] = SANDBOXED
+    answer.timeout = UPLOAD_SECONDS  # it may be large, and the way slow
     return answer
 
 

@@ -40,15 +40,29 @@ class HeldBody(Body):
         super().__init__(expected_content_length, max_content_length)
         self._most = max_content_length
         self._total = 0
-        self._is_wanted_whole = False
-        self._has_room = asyncio.Event()
+        self._is_wanted_whole = self._is_unwanted = False
+        self._has_room, self._ended = asyncio.Event(), asyncio.Event()
 
     def append(self, data: bytes) -> None:
+        if self._is_unwanted:
+            return
         self._total += len(data)
         super().append(data)
         if self._most is not None and self._total > self._most and self._must_raise is None:
             self._must_raise = RequestEntityTooLarge()
             self.set_complete()
+
+    def end(self) -> None:
+        """All has come."""
+        self._ended.set()
+        self.set_complete()
+
+    async def drop(self) -> None:
+        """Let the rest come, and keep nothing of it."""
+        self._is_unwanted = True
+        self.clear()
+        self._has_room.set()
+        await self._ended.wait()
 
     async def room(self) -> None:
         """Return as soon as more may come."""
@@ -92,5 +106,5 @@ class HeldConnection(ASGIHTTPConnection):
                 return
             request.body.append(message.get("body", b""))
             if not message.get("more_body", False):
-                request.body.set_complete()
+                request.body.end()
             await request.body.room()
