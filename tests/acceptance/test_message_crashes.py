@@ -45,9 +45,9 @@ Report = Callable[[str, object], None]
 
 @dataclass
 class Stall:
-    """A klien that writes to one person, and gets messages from another. They aren't the same, because where the library
-    encrypts for somebody at the moment at which it decrypts what comes from there, it may use a key twice; the phone
-    takes the second message for a copy then, and shows nothing (whatsmeow, pull request 1168).
+    """A klien that writes to one person, and gets messages from another. They are two because the library may use a key
+    twice where it encrypts for somebody at the moment at which it decrypts what comes from there; the phone takes the
+    second message for a copy then, and shows nothing (whatsmeow, pull request 1168).
 
     `accepted`: by the text, what was answered with 202. `said`: by WhatsApp's id.
     """
