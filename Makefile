@@ -35,7 +35,7 @@ soak: $(BIN)/.tested $(CLIENT) chromium ## Run the tests that are too long for t
 	@$(BIN)/python -m pytest -m "soak and not alone" -n 2 --dist load $(ARGS) || [ $$? -eq 5 ] # 5: none of those that ARGS names
 	@$(BIN)/python -m pytest -m "soak and alone" $(ARGS) || [ $$? -eq 5 ]
 
-bench: $(BIN)/.tested $(CLIENT) ## Measure: time to a QR and to connected, push latency, memory a session
+bench: $(BIN)/.tested $(CLIENT) ## Measure: time to a QR and to connected, push latency, messages a second, memory a session
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lint: $(BIN)/.tested ## Check style, types and who imports whom

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import hundred, linking, memory, push, sandbox
+from tests.bench import hundred, linking, memory, messages, push, sandbox
 from tests.bench.figures import Figure
 
 SECTIONS = {
@@ -17,6 +17,7 @@ SECTIONS = {
     "push": push.measure,
     "memory": memory.measure,
     "hundred": hundred.measure,
+    "messages": messages.measure,
     "sandbox": sandbox.measure,
 }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ async def main(directory: Path, proxy_url: str, ca_file: str, root_key: str) -> 
         clients.append(await pair(directory / f"{line.decode().strip()}.db", proxy_url))
 
 
-async def pair(store: Path, proxy_url: str) -> Any:
+async def pair(store: Path, proxy_url: str, prepare: Callable[[Any], None] = lambda _: None) -> Any:
+    """The client, connecting. `prepare` gets it before: handlers can't be added later."""
     from neonize._binder import ProxySettings
     from neonize.aioze.client import NewAClient
     from neonize.aioze.events import ConnectedEv
@@ -52,6 +54,7 @@ async def pair(store: Path, proxy_url: str) -> Any:
     client = NewAClient(str(store), uuid=store.stem)
     client.event.qr(on_qr)
     client.event(ConnectedEv)(on_connected)
+    prepare(client)
     say("asked")
     await client.connect(ProxySettings(proxy_address=proxy_url))
     return client

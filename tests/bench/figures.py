@@ -9,17 +9,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. `aim` is the most that it may be; None: told for context."""
+    """One measured value. `aim` is the most that it may be, or `is_least`; None: told for context."""
 
     name: str
     value: float
     unit: str
     aim: float | None = None
     note: str = ""
+    is_least: bool = False
 
     @property
     def is_met(self) -> bool:
-        return self.aim is None or self.value <= self.aim
+        return self.aim is None or (self.value >= self.aim if self.is_least else self.value <= self.aim)
 
     def __str__(self) -> str:
         aim = "" if self.aim is None else f"  (aim {self.aim:g}: {'met' if self.is_met else 'MISSED'})"
