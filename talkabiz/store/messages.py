@@ -177,8 +177,8 @@ async def next_due(klien_id: int, now: datetime) -> Message | None:
 
 async def next_time(klien_id: int) -> datetime | None:
     """When something that waits may leave or runs out, whichever comes first. It may have passed already."""
-    found = [await connected().execute_query(question, [klien_id]) for question in (_NEXT_SEND, _NEXT_EXPIRY)]
-    return min((datetime.fromisoformat(rows[0]["at"]) for _, rows in found if rows), default=None)
+    found = [await look_up(question, [klien_id]) for question in (_NEXT_SEND, _NEXT_EXPIRY)]
+    return min((datetime.fromisoformat(rows[0]["at"]) for rows in found if rows), default=None)
 
 
 async def kliens_waiting() -> list[int]:
@@ -235,7 +235,7 @@ async def count_sent_since(klien_id: int, moment: datetime) -> int:
 
 async def has_written_with(klien_id: int, chat_id: int) -> bool:
     """Whether anything ever came from this chat or left for it, from us or from the phone."""
-    _, rows = await connected().execute_query(_HAS_WRITTEN, [klien_id, chat_id])
+    rows = await look_up(_HAS_WRITTEN, [klien_id, chat_id])
     return bool(rows[0]["has_written"])
 
 
