@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -122,14 +123,17 @@ async def test_a_scan_with_a_broken_seal_is_refused(
 async def test_when_the_codes_run_out_it_is_told_and_its_thread_comes_back(
     edge: LocalWhatsApp, sandbox: Sandbox, ear: Ear, sessions: Path
 ) -> None:
+    def its_threads() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if attempt in thread.name]
+
     sandbox.inject("one_qr")
-    threads = edge.threads
     attempt, _ = await show_code(edge, ear)
+    assert its_threads()
 
     await ear.wait(attempt, i.CodesRanOut, seconds=40)
 
     await gone(edge)
-    await until(lambda: edge.threads == threads)
+    await until(lambda: not its_threads())
     assert (edge.abandoned, files(sessions)) == (0, [])
     assert ear.kinds(attempt) == [i.StartEntered, i.CodeIssued, i.CodesRanOut]
 
