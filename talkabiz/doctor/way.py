@@ -71,7 +71,7 @@ class Way:
         while b"\r\n\r\n" not in answer:
             more = connection.recv(4096)
             if not more or len(answer) > _LONGEST_HEAD:
-                raise ConnectionResetError("the proxy cut the connection")
+                raise ConnectionResetError
             answer += more
         status = answer.partition(b"\r\n")[0].decode("ascii", "replace").split(" ", 2)
         if status[1:2] != ["200"]:

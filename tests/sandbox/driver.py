@@ -40,9 +40,10 @@ AT_ONCE = {"stop", "logout", "connected", "logged_in", "active"}
 _keep: list[Any] = []
 _lock = threading.Lock()
 _gate = Gate()
-_stop_from: dict[str, float] = {}
-"""When a session may be stopped: one that hasn't come to event 0, or has just told a status, still reads the tables."""
-NEVER, AFTER_STATUS_SECONDS, STOP_SECONDS = float("inf"), 1.0, 3.0
+_may_stop: dict[str, bool] = {}
+"""Whether a session may be stopped: from its start, and from a status, to event 0 it has the tables yet to read."""
+_stopped: set[str] = set()
+STOP_SECONDS = 3.0
 
 
 def tell(session: str, event: str, **facts: Any) -> None:
@@ -51,11 +52,10 @@ def tell(session: str, event: str, **facts: Any) -> None:
 
 
 def run(session: str, path: str, proxy: str) -> None:
-    _stop_from[session] = NEVER
     leases: list[Lease] = [_gate.exclusive()]  # until the first sign that the start is through
 
-    def sign(stop_from: float = 0.0) -> None:
-        _stop_from[session] = stop_from
+    def sign(*, may_stop: bool = True) -> None:
+        _may_stop[session] = may_stop
         while leases:
             leases.pop().release()
 
@@ -64,9 +64,12 @@ def run(session: str, path: str, proxy: str) -> None:
         tell(session, "qr", code=ctypes.string_at(text).decode())
 
     def on_status(_: object, text: int) -> None:
-        sign(time.monotonic() + AFTER_STATUS_SECONDS)
+        sign(may_stop=False)
         tell(session, "status", status=ctypes.string_at(text).decode())
         leases.append(_gate.shared())  # it goes on to read the tables, and then tells event 0
+        if session in _stopped:  # in the meantime: the tables have nothing for it, which would end the process
+            leases.pop().release()
+            threading.Event().wait()
 
     def on_event(_id: bytes, data: int, size: int, code: int) -> None:
         if code == 0:
@@ -145,13 +148,14 @@ def do(order: dict[str, Any]) -> Any:
 def stop(name: str, session: bytes, go: Any) -> None:
     """A run that can't be stopped yet only loses its link."""
     until = time.monotonic() + STOP_SECONDS
-    while (now := time.monotonic()) < until and now < _stop_from.get(name, 0.0):
+    while time.monotonic() < until:
+        with _gate.exclusive():
+            if _may_stop.get(name, True):
+                _stopped.add(name)
+                go.Stop(session)
+                return
         time.sleep(0.02)
-    if now < _stop_from.get(name, 0.0):
-        go.Disconnect(session)
-        return
-    with _gate.exclusive():
-        go.Stop(session)
+    go.Disconnect(session)
 
 
 def chat(order: dict[str, Any], session: bytes, go: Any) -> Any:
@@ -214,6 +218,7 @@ if __name__ == "__main__":
     for line in sys.stdin:
         order = json.loads(line)
         if order["do"] == "start":
+            _may_stop[order["id"]] = False
             threading.Thread(target=run, args=(order["id"], order["path"], order["proxy"]), daemon=True).start()
         elif order["do"] in AT_ONCE:
             handle(order)
