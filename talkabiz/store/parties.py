@@ -20,7 +20,8 @@ from talkabiz.store.message_rows import account_of, party_of
 
 _BY_ID = "SELECT * FROM parties WHERE klien_id = ? AND id = ?"
 _BY_ADDRESS = """
-    SELECT * FROM parties WHERE klien_id = ?1 AND jid = ?2 UNION SELECT * FROM parties WHERE klien_id = ?1 AND phone = ?3
+    SELECT * FROM parties WHERE klien_id = ?1 AND jid = ?2
+    UNION SELECT * FROM parties WHERE klien_id = ?1 AND phone = ?3
     UNION SELECT * FROM parties WHERE klien_id = ?1 AND lid = ?4 ORDER BY id
 """  # with OR, SQLite looks through all of the klien's
 _ACCOUNT = "SELECT wa_nomor, wa_lid, wa_nama FROM kliens WHERE id = ?"

@@ -21,9 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -36,33 +34,13 @@ from tortoise.backends.base.client import (
 )
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapper
 from tortoise.connection import get_connections
-from tortoise.exceptions import IntegrityError, OperationalError
 
 from talkabiz.store.errors import StoreError
+from talkabiz.store.statements import at_once, columns, connect_at_hand, is_busy, told_as_store_error
 
 BUSY_PAUSE_SECONDS = 0.02
 MOST_IN_A_ROW = 25
 """Statements in place, before others on the loop have their turn."""
-PRIMARY_CODE = 0xFF
-"""The part of an extended error code of SQLite that says what kind it is."""
-
-
-@contextmanager
-def _told_as_store_error() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, sqlite3.Error) as error:
-        raise StoreError from error
-
-
-def _at_once(carry_out: Callable[[str, Any], sqlite3.Cursor], query: str, values: Any) -> list[Any]:
-    """The rows. Raises StoreError, with the cause that Tortoise would give it."""
-    try:
-        return carry_out(query, values).fetchall()
-    except sqlite3.IntegrityError as error:
-        raise StoreError from IntegrityError(error)
-    except sqlite3.Error as error:
-        raise StoreError from error
 
 
 async def _to_the_end(operation: Awaitable[None]) -> None:
@@ -80,17 +58,6 @@ async def _to_the_end(operation: Awaitable[None]) -> None:
     running.result()
 
 
-def _columns(values: Sequence[Any]) -> list[Any]:
-    """Times as text of one width, in UTC: they compare as what they mean, and come back to the microsecond."""
-    return [_column(value) if isinstance(value, datetime) else value for value in values]
-
-
-def _column(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError(f"A time without a zone: {moment}")
-    return moment.astimezone(UTC).isoformat(" ", "microseconds")
-
-
 async def _set_pragma(connection: aiosqlite.Connection, pragma: str, patience_seconds: float) -> None:
     """The way into WAL needs the file for itself, and there SQLite doesn't wait as busy_timeout says."""
     deadline = asyncio.get_running_loop().time() + patience_seconds
@@ -98,49 +65,37 @@ async def _set_pragma(connection: aiosqlite.Connection, pragma: str, patience_se
         try:
             await connection.execute_fetchall(pragma)
         except sqlite3.OperationalError as error:
-            if not _is_busy(error) or asyncio.get_running_loop().time() > deadline:
+            if not is_busy(error) or asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(BUSY_PAUSE_SECONDS)
         else:
             return
 
 
-def _connect_at_hand(filename: str) -> sqlite3.Connection:
-    """For questions only, and waiting for nobody."""
-    connection = sqlite3.connect(filename, timeout=0, isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA query_only=ON")
-    return connection
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    return error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
-
-
 class _SqliteClient(SqliteClient):
     """Tortoise's, but that what fails is a StoreError, and times are written in one way."""
 
     async def execute_insert(self, query: str, values: list[Any]) -> int:
-        with _told_as_store_error():
-            row_id: int = await super().execute_insert(query, _columns(values))
+        with told_as_store_error():
+            row_id: int = await super().execute_insert(query, columns(values))
             return row_id
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
-        with _told_as_store_error():
-            await super().execute_many(query, [_columns(row) for row in values])
+        with told_as_store_error():
+            await super().execute_many(query, [columns(row) for row in values])
 
     async def execute_query(self, query: str, values: list[Any] | None = None) -> tuple[int, Sequence[Any]]:
-        with _told_as_store_error():
-            found: tuple[int, Sequence[Any]] = await super().execute_query(query, _columns(values or ()))
+        with told_as_store_error():
+            found: tuple[int, Sequence[Any]] = await super().execute_query(query, columns(values or ()))
             return found
 
     async def execute_query_dict(self, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
-        with _told_as_store_error():
-            rows: list[dict[str, Any]] = await super().execute_query_dict(query, _columns(values or ()))
+        with told_as_store_error():
+            rows: list[dict[str, Any]] = await super().execute_query_dict(query, columns(values or ()))
             return rows
 
     async def execute_script(self, query: str) -> None:
-        with _told_as_store_error():
+        with told_as_store_error():
             await super().execute_script(query)
 
 
@@ -158,14 +113,14 @@ class Client(_SqliteClient):
         del with_db  # there is nothing to select in a file
         if self._connection:
             return
-        with _told_as_store_error():
+        with told_as_store_error():
             self._writer = await self._connect(self.pragmas)
             try:
                 self._connection = await self._connect({**self.pragmas, "query_only": "ON"})
             except BaseException:
                 await self._writer.close()
                 raise
-            self._at_hand = _connect_at_hand(self.filename)
+            self._at_hand = connect_at_hand(self.filename)
         await self._post_connect()
 
     async def writer(self) -> aiosqlite.Connection:
@@ -200,11 +155,11 @@ class Client(_SqliteClient):
         """The rows, at once: for what an index answers with a few."""
         await self.create_connection(with_db=True)
         assert self._at_hand  # noqa: S101 - made together with the others
-        with _told_as_store_error():
+        with told_as_store_error():
             try:
-                return self._at_hand.execute(query, _columns(values)).fetchall()
+                return self._at_hand.execute(query, columns(values)).fetchall()
             except sqlite3.OperationalError as error:
-                if not _is_busy(error):
+                if not is_busy(error):
                     raise
         return (await self.execute_query(query, list(values)))[1]
 
@@ -237,14 +192,14 @@ class TransactionClient(_SqliteClient, SqliteTransactionWrapper):
         if self._in_place is None or not self.is_open:
             return await super().execute_query(query, values)
         before = self._in_place.total_changes
-        rows = _at_once(self._in_place.execute, query, _columns(values or ()))
+        rows = at_once(self._in_place.execute, query, columns(values or ()))
         return (self._in_place.total_changes - before) or len(rows), rows
 
     async def execute_many(self, query: str, values: list[list[Any]]) -> None:
         if self._in_place is None or not self.is_open:
             await super().execute_many(query, values)
             return
-        _at_once(self._in_place.executemany, query, map(_columns, values))
+        at_once(self._in_place.executemany, query, map(columns, values))
 
     def acquire_connection(self) -> ConnectionWrapper[aiosqlite.Connection]:
         return super().acquire_connection() if self.is_open else self._outside.acquire_connection()
@@ -260,7 +215,7 @@ class TransactionClient(_SqliteClient, SqliteTransactionWrapper):
             await self.execute_query(statement)
 
     async def begin(self) -> None:
-        with _told_as_store_error():
+        with told_as_store_error():
             if not self._begin_at_once():
                 await self._connection.execute_fetchall("BEGIN IMMEDIATE")
 
@@ -271,7 +226,7 @@ class TransactionClient(_SqliteClient, SqliteTransactionWrapper):
         try:
             driver.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if not _is_busy(error):
+            if not is_busy(error):
                 raise
             return False
         finally:
@@ -281,7 +236,7 @@ class TransactionClient(_SqliteClient, SqliteTransactionWrapper):
     async def commit(self) -> None:
         """Raises where SQLite has rolled back by itself, which the driver's own commit would pass over."""
         self._finalized = True
-        with _told_as_store_error():
+        with told_as_store_error():
             try:
                 await self._connection.execute_fetchall("COMMIT")
             except sqlite3.Error:
@@ -290,7 +245,7 @@ class TransactionClient(_SqliteClient, SqliteTransactionWrapper):
 
     async def rollback(self) -> None:
         self._finalized = True
-        with _told_as_store_error():
+        with told_as_store_error():
             await self._connection.rollback()
 
 

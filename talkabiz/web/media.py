@@ -42,7 +42,8 @@ blueprint.before_request(remember_principal)
 async def post_media(klien_id: str) -> tuple[Json, int, dict[str, str]]:
     """Upload a file.
 
-    For messages that name it by `media_id`, as many as you like. It is kept for TALKABIZ_MEDIA_DAYS.
+    For messages that name it by `media_id`, as many as you like. It is kept for 30 days, or as
+    long as the operator set.
     """
     check_query()
     allowed = allow(parse_path_id(klien_id), Scope.MESSAGE)
