@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 _DEVICE = re.compile(r"[A-Za-z0-9-]+")
 _KLIEN = re.compile(r"[1-9][0-9]*")
-_KNOWN = re.compile(r"[1-9][0-9]*|\.lock|\.gitkeep|\.gitignore|\.sandbox|lost\+found")
+_KNOWN = re.compile(r"[1-9][0-9]*|\.lock|\.gitkeep|\.gitignore|\.sandbox|\.heard|lost\+found")
 _BESIDE = ("", "-wal", "-shm", "-journal")
 """SQLite's names: the file itself and what it may put beside it."""
 _ME = "SELECT jid, coalesce(lid, ''), push_name, business_name, platform FROM whatsmeow_device LIMIT 1"
