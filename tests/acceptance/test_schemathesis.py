@@ -81,7 +81,8 @@ async def test_the_program_of_a_klien_that_stays_linked_gets_what_is_documented(
     await house.link(own)
     await talk(house, own)
     house.conversations.may_send.set()
-    found = await exploration(address, await house.key_of(own), paths="/(messages|media|chats|contacts|pace|message|events)")
+    paths = "/(messages|media|chats|contacts|pace|message|events)"
+    found = await exploration(address, await house.key_of(own), paths=paths)
     assert found.unanswered() == set()
     assert found.statuses.keys() >= NEEDS_A_LINE
     assert found.requests > 1000
