@@ -47,10 +47,17 @@ class ScriptedConversations:
         return self.heard[data]
 
     async def send(
-        self, attempt: str, to: str, content: Content, quote: Quote | None = None, mentions: Sequence[str] = ()
+        self,
+        attempt: str,
+        to: str,
+        content: Content,
+        quote: Quote | None = None,
+        mentions: Sequence[str] = (),
+        *,
+        forwards: int = 0,
     ) -> Sent:
         await self.may_send.wait()
-        self._note("send", attempt, to, content, quote, tuple(mentions))
+        self._note("send", attempt, to, content, quote, tuple(mentions), *([forwards] if forwards else []))
         return Sent(f"3EB0{next(self._ids):016X}", datetime.now(UTC).replace(microsecond=0))
 
     async def upload(self, attempt: str, data: bytes, kind: Kind) -> Stored:

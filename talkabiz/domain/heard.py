@@ -35,7 +35,8 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class MessageHeard:
     """`raw` is the protocol's message as it was decrypted, needed to download what it carries. `reply_to` is the id of
-    the message that it answers, or empty; `mentions` are the addresses of whom it names, as its sender wrote them.
+    the message that it answers, or empty; `mentions` are the addresses of whom it names, as its sender wrote them;
+    `forwards` is how often it was sent on, by its sender's word, 0 where it isn't marked as forwarded.
     """
 
     source: Source
@@ -43,6 +44,7 @@ class MessageHeard:
     reply_to: str
     raw: bytes
     mentions: tuple[str, ...] = ()
+    forwards: int = 0
 
 
 @dataclass(frozen=True, slots=True)

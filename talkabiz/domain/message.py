@@ -150,6 +150,8 @@ class Message:
     media: MediaState | None = None
     reply_to: str | None = None
     mentions: tuple[str, ...] = ()
+    forwards: int = 0
+    """How often it has been sent on from chat to chat, as far as WhatsApp tells; 0: it was written for this one."""
     error: str | None = None
     send_at: datetime | None = None
     expires_at: datetime | None = None
@@ -176,6 +178,7 @@ class Message:
             "media": self.media.as_dict(self.klien_id) if self.media else None,
             "reply_to": self.reply_to,
             "mentions": list(self.mentions),
+            "forwarded": self.forwards > 0,
             "status": self.status.value,
             "status_at": iso(self.status_at),
             "error": problem(self.error),

@@ -64,6 +64,7 @@ class Told:
     file: File | None = None
     reply_to: str | None = None
     mentions: tuple[str, ...] = ()
+    forwards: int = 0
 
 
 def told(heard: MessageHeard) -> Told:
@@ -77,6 +78,7 @@ def told(heard: MessageHeard) -> Told:
         file=_file(content) if isinstance(content, Media) else None,
         reply_to=heard.reply_to if is_wa_id(heard.reply_to) else None,
         mentions=_mentions(heard.mentions),
+        forwards=heard.forwards,
     )
 
 

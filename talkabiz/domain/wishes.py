@@ -32,7 +32,8 @@ class Wish:
     `text`: a text, a caption, a poll's question, a reaction's emoji ("" takes it back) or an edit's new text.
     `content`: of a location `{latitude, longitude, name, address}`, a contact `{name, vcard}`, a poll
     `{options, choices}`, a reaction, edit or revoke `{message_id}`; else empty. `message_id` and `reply_to`: a number
-    of ours, or WhatsApp's id as text. `expires_in` is in seconds from `send_at`, or from now.
+    of ours, or WhatsApp's id as text. `expires_in` is in seconds from `send_at`, or from now. `forwards`: how often it
+    was sent on, this time included; 0: it was written for this chat.
     """
 
     to: str
@@ -42,6 +43,19 @@ class Wish:
     media_id: int | None = None
     reply_to: int | str | None = None
     mentions: tuple[str, ...] = ()
+    send_at: datetime | None = None
+    expires_in: int | None = None
+    forwards: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """An earlier message, to be sent on as it is: `domain.forwarding` makes a wish of it. `message_id`: a number of
+    ours, or WhatsApp's id as text; of whatever chat. The others as in a wish.
+    """
+
+    to: str
+    message_id: int | str
     send_at: datetime | None = None
     expires_in: int | None = None
 

@@ -31,7 +31,8 @@ _SEEN = {"read", "played"}
 @dataclass(slots=True)
 class Entry:
     """`status`: sent, delivered, read or played if it is the phone's own; else received, undecryptable, read or played.
-    `by_device`: written on another device of the phone's account. `receipts`: how far it has come, by who said so.
+    `by_device`: written on another device of the phone's account. `forwards`: how often it was sent on, if it is marked
+    as that. `receipts`: how far it has come, by who said so.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Entry:
     status_at: datetime
     push_name: str = ""
     by_device: bool = False
+    forwards: int = 0
     edited: str | None = None
     revoked: bool = False
     reactions: dict[str, str] = field(default_factory=dict)
@@ -112,6 +114,7 @@ class ChatLog:
                 status_at=source.at,
                 push_name=source.push_name,
                 by_device=source.from_me,
+                forwards=heard.forwards,
             )
         )
 

@@ -77,10 +77,11 @@ class _ChatPanel:
 
     async def send_message(self, number: str) -> tuple[Response, int]:
         wish = await self._read_wish(number)
-        if isinstance(wish.what, Attachment):
-            entry = await self._chats.send_media(number, wish.to, wish.what, wish.reply_to)
+        to, what, reply_to, forwards = wish.to, wish.what, wish.reply_to, wish.forwards
+        if isinstance(what, Attachment):
+            entry = await self._chats.send_media(number, to, what, reply_to, forwards=forwards)
         else:
-            entry = await self._chats.send(number, wish.to, wish.what, wish.reply_to)
+            entry = await self._chats.send(number, to, what, reply_to, forwards=forwards)
         return self._message(number, entry), 201
 
     async def get_message(self, number: str, message: str) -> Response:

@@ -40,6 +40,7 @@ class ChatViews:
             "media": _media(content),
             **_special(content),
             "reply_to": entry.reply_to or None,
+            "forwarded": entry.forwards > 0,
             "edited_text": entry.edited,
             "revoked": entry.revoked,
             "reactions": [{"from": self.party(who), "emoji": emoji} for who, emoji in entry.reactions.items()],

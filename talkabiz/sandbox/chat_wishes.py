@@ -32,6 +32,7 @@ _TEXT = (str, _NONE)
 MESSAGE: Fields = {
     **dict.fromkeys(("to", "type", "text", "caption", "reply_to", "message_id", "reaction"), _TEXT),
     **dict.fromkeys(("media", "location", "contact", "poll"), (dict, _NONE)),
+    "forwarded": (bool, _NONE),
 }
 FORM = {"to", "type", "caption", "reply_to", "mimetype", "filename"}
 """What may stand beside a file."""
@@ -50,17 +51,20 @@ class Wish:
     to: str
     what: Content | Attachment
     reply_to: str | None = None
+    forwards: int = 0
 
 
 def read_wish(body: dict[str, Any], point_at: PointAt) -> Wish:
     """SandboxError `invalid_input`, or `not_found` for a message that is pointed at."""
-    kind = _kind(body)
+    kind, forwards = _kind(body), int(bool(body["forwarded"]))
     if kind in MEDIA:
-        return Wish(_required(body, "to"), _attachment(kind, body), body["reply_to"])
+        return Wish(_required(body, "to"), _attachment(kind, body), body["reply_to"], forwards)
     if kind in _POINTING:
+        if forwards:
+            raise invalid("forwarded", "tidak ada pada jenis ini", "isn't part of this kind")
         ref, chat = point_at(_required(body, "message_id"))
         return Wish(body["to"] or chat, _POINTING[kind](ref, body))
-    return Wish(_required(body, "to"), _STANDING[kind](body), body["reply_to"])
+    return Wish(_required(body, "to"), _STANDING[kind](body), body["reply_to"], forwards)
 
 
 def read_form(form: Mapping[str, str], data: bytes, filename: str, mimetype: str) -> Wish:

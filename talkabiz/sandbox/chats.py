@@ -33,24 +33,29 @@ class Chats:
     def __init__(self, handsets: Handsets) -> None:
         self._handsets = handsets
 
-    async def send(self, number: str, to: str, content: Content, reply_to: str | None = None) -> Entry:
-        """`to`: a number, an address, or a group's."""
+    async def send(
+        self, number: str, to: str, content: Content, reply_to: str | None = None, *, forwards: int = 0
+    ) -> Entry:
+        """`to`: a number, an address, or a group's. `forwards`: how often it was sent on, by its own word."""
         handset, chat = self._handsets.of(number), _chat(to)
         quote = self._quote(number, reply_to) if reply_to else None
-        sent = await self._handsets.ask(handset, lambda companion: companion.send(chat, content, quote))
+        sent = await self._handsets.ask(handset, lambda companion: companion.send(chat, content, quote, forwards))
         own = str(handset.account.jid)
         where = self._handsets.address(chat)
         entry = Entry(sent.id, True, where, own, content, reply_to or "", sent.at, "sent", sent.at)  # noqa: FBT003
+        entry.forwards = forwards
         handset.log.add(entry)
         return entry
 
-    async def send_media(self, number: str, to: str, file: Attachment, reply_to: str | None = None) -> Entry:
+    async def send_media(
+        self, number: str, to: str, file: Attachment, reply_to: str | None = None, *, forwards: int = 0
+    ) -> Entry:
         handset = self._handsets.of(number)
         _chat(to)
         stored = await self._handsets.ask(handset, lambda companion: companion.upload(file.data, file.kind))
         mimetype = file.mimetype or mimetypes.guess_type(file.filename)[0] or "application/octet-stream"
         media = Media(file.kind, stored, mimetype, file.caption, file.filename)
-        return await self.send(number, to, media, reply_to)
+        return await self.send(number, to, media, reply_to, forwards=forwards)
 
     def ref(self, number: str, id_: str) -> tuple[Ref, str]:
         """A message of this phone as another message points at it, and its chat."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from talkabiz.domain.content import MEDIA
 from talkabiz.domain.errors import IllegalState, NotFound
+from talkabiz.domain.forwarding import wish_of
 from talkabiz.domain.holds import Hold
+from talkabiz.domain.media_errors import MediaGone
 from talkabiz.domain.message_errors import NOT_LINKED, KeyReused
-from talkabiz.domain.wishes import POINTING, Wish, checked
+from talkabiz.domain.wish_contents import checked_reference
+from talkabiz.domain.wishes import POINTING, Forward, Wish, checked
 from talkabiz.services import records
 from talkabiz.services.links import Links
 from talkabiz.services.media import MediaStore
 from talkabiz.services.paces import Paces
 from talkabiz.services.ports import Clock
-from talkabiz.services.references import find_reference
+from talkabiz.services.references import find_anywhere, find_reference
 from talkabiz.services.standing import Accepted
 from talkabiz.store import kliens, messages, parties
 from talkabiz.store.messages import NewMessage
@@ -32,13 +36,13 @@ class Acceptance:
         self._writer = writer
         self._clock = clock
 
-    async def accept(self, klien_id: int, wish: Wish, key: str | None, fingerprint: str | None) -> Accepted:
+    async def accept(self, klien_id: int, wish: Wish | Forward, key: str | None, fingerprint: str | None) -> Accepted:
         """As `Messages.send`. Those who ask with one key at the same time get one message."""
         if key and (replay := await self.earlier(klien_id, key, fingerprint)):
             return replay
         await self._check_link(klien_id)
         region = (await self._paces.of(klien_id)).settings.region
-        wish = checked(wish, self._clock.now(), region)
+        wish = checked(await self._resolved(klien_id, wish), self._clock.now(), region)
         new = replace(await self._drawn_up(klien_id, wish), key=key, fingerprint=fingerprint)
         held = await self._paces.hold(klien_id)
 
@@ -65,6 +69,20 @@ class Acceptance:
                 raise NotFound
             raise IllegalState(NOT_LINKED)
 
+    async def _resolved(self, klien_id: int, wish: Wish | Forward) -> Wish:
+        """What is sent on is a wish like any other, once it is found and its file is there. It has been sent before,
+        so the file is what it is: nothing is converted, and no type refused.
+        """
+        if isinstance(wish, Wish):
+            return wish
+        reference = checked_reference("message_id", wish.message_id)
+        found = wish_of(wish, await find_anywhere(klien_id, reference, "message_id"))
+        if found.kind in MEDIA:
+            if found.media_id is None:
+                raise MediaGone
+            await self._media.open(klien_id, found.media_id)
+        return found
+
     async def _drawn_up(self, klien_id: int, wish: Wish) -> NewMessage:
         """The row of it, but for its chat. What it points at and its file are looked for."""
         now, content, reply_to, media_id = self._clock.now(), wish.content, None, wish.media_id
@@ -73,7 +91,7 @@ class Acceptance:
         if wish.kind in POINTING:
             meant = wish.content["message_id"]
             content = (await find_reference(klien_id, wish.to, meant, "message_id", wish.kind)).as_dict()
-        if media_id is not None:
+        if media_id is not None and not wish.forwards:
             media_id = (await self._media.fit(klien_id, media_id, wish.kind)).id
         begin = max(wish.send_at, now) if wish.send_at else now
         return NewMessage(
@@ -85,6 +103,7 @@ class Acceptance:
             media_id=media_id,
             reply_to=reply_to,
             mentions=wish.mentions,
+            forwards=wish.forwards,
             send_at=wish.send_at,
             expires_at=begin + timedelta(seconds=wish.expires_in) if wish.expires_in else None,
         )

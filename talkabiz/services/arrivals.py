@@ -57,6 +57,7 @@ async def _take(taking: Taking, source: Source, what: Told, status: Status, raw:
         media_id=await _fetch_later(taking, what.file, raw) if what.file else None,
         reply_to=what.reply_to,
         mentions=what.mentions,
+        forwards=what.forwards,
         at=source.at,
         now=taking.now,
         status=status,

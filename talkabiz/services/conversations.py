@@ -29,9 +29,18 @@ class Conversations(Protocol):
         """What was heard, in the domain's words; None: nothing that concerns anybody. Raises for what can't be read."""
 
     async def send(
-        self, attempt: str, to: str, content: Content, quote: Quote | None = None, mentions: Sequence[str] = ()
+        self,
+        attempt: str,
+        to: str,
+        content: Content,
+        quote: Quote | None = None,
+        mentions: Sequence[str] = (),
+        *,
+        forwards: int = 0,
     ) -> Sent:
-        """To a person or a group. ValueError: such a content can't be sent."""
+        """To a person or a group. `forwards`: how often it was sent on, this time included. ValueError: such a content
+        can't be sent.
+        """
 
     async def upload(self, attempt: str, data: bytes, kind: Kind) -> Stored:
         """Encrypted, to where WhatsApp keeps media; what it answers belongs into a Media content."""

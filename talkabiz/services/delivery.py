@@ -65,9 +65,11 @@ class Delivery:
 
     async def send(self, message: Message, ready: Ready, attempt: str) -> Outcome:
         """Once, whatever comes of it. Never raises, but is cancelled."""
-        to, mentions = message.chat.jid, message.mentions
+        to, mentions, forwards = message.chat.jid, message.mentions, message.forwards
         try:
-            answer = await self._conversations.send(attempt, to, ready.content, ready.quote, mentions)
+            answer = await self._conversations.send(
+                attempt, to, ready.content, ready.quote, mentions, forwards=forwards
+            )
         except CallFailed as failure:
             return outcomes.of_send(failure)
         except ValueError:

@@ -8,7 +8,7 @@ from typing import Any
 from talkabiz.domain.errors import IllegalState, NotFound
 from talkabiz.domain.message import Message, Status
 from talkabiz.domain.message_errors import NOT_QUEUED
-from talkabiz.domain.wishes import Wish, parse_address
+from talkabiz.domain.wishes import Forward, Wish, parse_address
 from talkabiz.services import records
 from talkabiz.services.acceptance import Acceptance
 from talkabiz.services.chat_calls import ChatCalls
@@ -43,7 +43,7 @@ class Messages:
     # --- out ----------------------------------------------------------------------------------------------------------
 
     async def send(
-        self, klien_id: int, wish: Wish, *, key: str | None = None, fingerprint: str | None = None
+        self, klien_id: int, wish: Wish | Forward, *, key: str | None = None, fingerprint: str | None = None
     ) -> Accepted:
         """Accept a message: it is stored when this returns, and goes out in its turn. `fingerprint` belongs to `key`.
 

@@ -46,6 +46,19 @@ async def find_reference(
     return Reference(found.wa_id, found.id)
 
 
+async def find_anywhere(klien_id: int, message_id: int | str, field: str) -> Message:
+    """In whatever chat. Raises InvalidInput, naming the field: also where WhatsApp's id is that of several messages."""
+    if isinstance(message_id, int):
+        found = [each for each in [await messages.get(klien_id, message_id)] if each]
+    else:
+        found = await messages.named(klien_id, message_id, limit=2)
+    if not found:
+        raise wrong(field, "pesan itu tidak ada", "there is no such message")
+    if len(found) > 1:
+        raise wrong(field, "id itu milik beberapa pesan; pakai id di sini", "several messages have it; use our id")
+    return found[0]
+
+
 async def _find(klien_id: int, chat: str, message_id: int | str) -> Message | None:
     party = await parties.find(klien_id, chat)
     if party is None:

@@ -13,6 +13,7 @@ from talkabiz.domain.errors import NotFound
 from talkabiz.domain.message import Direction, Message, Origin, Status
 from talkabiz.store import messages
 from talkabiz.store.database import connected
+from talkabiz.store.message_rows import content_column
 
 ABOUT_OTHERS = frozenset({Kind.REACTION, Kind.EDIT, Kind.REVOKE})
 """Kinds that say something of another message: they are neither unread nor the last one of a chat."""
@@ -35,6 +36,7 @@ class HeardMessage:
     media_id: int | None = None
     reply_to: str | None = None
     mentions: Sequence[str] = ()
+    forwards: int = 0
 
     @property
     def direction(self) -> Direction:
@@ -124,7 +126,7 @@ async def _add(klien_id: int, heard: HeardMessage) -> Message | None:
 
 
 def _said(heard: HeardMessage) -> list[Any]:
-    content, mentions = json.dumps(dict(heard.content)), json.dumps(list(heard.mentions))
+    content, mentions = content_column(heard.content, heard.forwards), json.dumps(list(heard.mentions))
     return [heard.kind, heard.text, content, heard.media_id, heard.reply_to, mentions]
 
 

@@ -31,6 +31,14 @@ MESSAGE = """
 """
 
 
+FORWARDS = "forwarded"
+"""How often a message was forwarded stands in the column `content`, beside what its kind has there."""
+
+
+def content_column(content: Mapping[str, Any], forwards: int) -> str:
+    return json.dumps({**content, FORWARDS: forwards} if forwards else dict(content))
+
+
 def time_of(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
@@ -64,7 +72,8 @@ def media_of(row: Row, prefix: str = "") -> MediaState:
 
 
 def message_of(row: Row) -> Message:
-    account, chat = account_of(row), party_of(row, "chat_")
+    account, chat, content = account_of(row), party_of(row, "chat_"), json.loads(row["content"])
+    forwards = content.pop(FORWARDS, 0)
     return Message(
         id=row["id"],
         klien_id=row["klien_id"],
@@ -75,7 +84,7 @@ def message_of(row: Row) -> Message:
         source=Origin(row["source"]),
         kind=Kind(row["type"]),
         text=row["text"],
-        content=json.loads(row["content"]),
+        content=content,
         status=Status(row["status"]),
         status_at=datetime.fromisoformat(row["status_at"]),
         created_at=datetime.fromisoformat(row["created_at"]),
@@ -84,6 +93,7 @@ def message_of(row: Row) -> Message:
         media=media_of(row, "media_") if row["media_status"] else None,
         reply_to=row["reply_to"],
         mentions=tuple(json.loads(row["mentions"])),
+        forwards=forwards,
         error=row["error"],
         send_at=time_of(row["send_at"]),
         expires_at=time_of(row["expires_at"]),

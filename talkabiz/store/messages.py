@@ -16,7 +16,7 @@ from talkabiz.domain.content import Kind
 from talkabiz.domain.errors import NotFound
 from talkabiz.domain.message import Message, Origin, Status, may_become
 from talkabiz.store.database import connected, look_up
-from talkabiz.store.message_rows import MESSAGE, message_of
+from talkabiz.store.message_rows import MESSAGE, content_column, message_of
 
 LOT = 200
 """How many at most change at once, where a whole queue does: others wait for the transaction."""
@@ -34,6 +34,7 @@ class NewMessage:
     media_id: int | None = None
     reply_to: str | None = None
     mentions: Sequence[str] = ()
+    forwards: int = 0
     send_at: datetime | None = None
     expires_at: datetime | None = None
     key: str | None = None
@@ -52,6 +53,10 @@ _LAST = "UPDATE parties SET last_message_id = ?, last_at = MAX(?, COALESCE(last_
 _OF_KLIEN = f"{MESSAGE} WHERE messages.klien_id = ?"
 _ONE = f"{_OF_KLIEN} AND messages.id = ?"
 _BY_WA_ID = f"{_OF_KLIEN} AND messages.chat_id = ? AND messages.wa_id = ?"
+_NAMED = """
+    SELECT messages.id FROM parties CROSS JOIN messages ON messages.chat_id = parties.id AND messages.wa_id = ?
+    WHERE parties.klien_id = ? ORDER BY messages.id LIMIT ?
+"""  # chat by chat, for which there is an index: not through all messages of the klien
 _BY_MEDIA = f"{_OF_KLIEN} AND messages.media_id = ? ORDER BY messages.id"
 _BY_KEY = f"{_OF_KLIEN} AND messages.key = ?"
 _NEXT_DUE = f"""{_OF_KLIEN} AND messages.status = 'queued' AND (messages.send_at IS NULL OR messages.send_at <= ?)
@@ -119,7 +124,8 @@ async def accept(klien_id: int, new: NewMessage) -> Message:
         NotFound: this klien has no such chat or no such media (any more).
         StoreError: the key is taken; ask `by_key` first, in the same transaction.
     """
-    values: list[Any] = [new.kind, new.text, json.dumps(dict(new.content)), new.media_id, new.reply_to]
+    content = content_column(new.content, new.forwards)
+    values: list[Any] = [new.kind, new.text, content, new.media_id, new.reply_to]
     values += [json.dumps(list(new.mentions)), new.now, new.send_at, new.send_at or new.now, new.expires_at]
     values += [new.key, new.fingerprint, new.now, new.chat_id, klien_id, new.media_id, new.media_id]
     _, rows = await connected().execute_query(_ACCEPT, values)
@@ -141,6 +147,13 @@ async def get(klien_id: int, message_id: int) -> Message | None:
 
 async def by_wa_id(klien_id: int, chat_id: int, wa_id: str) -> Message | None:
     return await _message(_BY_WA_ID, klien_id, chat_id, wa_id)
+
+
+async def named(klien_id: int, wa_id: str, limit: int) -> list[Message]:
+    """Those with that id, of all chats: whoever writes chooses the ids of what he writes, so there may be several."""
+    _, rows = await connected().execute_query(_NAMED, [wa_id, klien_id, limit])
+    found = await several(klien_id, [row["id"] for row in rows])
+    return [found[each] for each in sorted(found)]
 
 
 async def by_media(klien_id: int, media_id: int) -> list[Message]:

@@ -204,6 +204,13 @@ class NewRevocation(Outgoing):
     message_id: MessageRef
 
 
+class NewForward(Outgoing):
+    """An earlier message, of any chat, sent on as it is: text, a file, a location or a contact."""
+
+    type: Literal["forward"]
+    message_id: MessageRef
+
+
 def _kind(value: object) -> str | None:
     """Which model it is to be."""
     named = value.get("type", "text") if isinstance(value, Mapping) else None
@@ -221,8 +228,9 @@ _MODELS: Mapping[str, type[Outgoing]] = {
     "reaction": NewReaction,
     "edit": NewEdit,
     "revoke": NewRevocation,
+    "forward": NewForward,
 }
-assert set(_MODELS) == {kind.value for kind in Kind} - {Kind.UNKNOWN}  # noqa: S101 - held together here
+assert set(_MODELS) == {kind.value for kind in Kind} - {Kind.UNKNOWN} | {"forward"}  # noqa: S101 - held together here
 
 
 class NewMessage(RootModel[Any]):
@@ -237,7 +245,8 @@ class NewMessage(RootModel[Any]):
         | Annotated[NewPoll, _tag("NewPoll")]
         | Annotated[NewReaction, _tag("NewReaction")]
         | Annotated[NewEdit, _tag("NewEdit")]
-        | Annotated[NewRevocation, _tag("NewRevocation")],
+        | Annotated[NewRevocation, _tag("NewRevocation")]
+        | Annotated[NewForward, _tag("NewForward")],
         _discriminator(_kind, f"An object, with a type that is one of {', '.join(_MODELS)}."),
     ]
 

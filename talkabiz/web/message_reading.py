@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from quart import request
@@ -17,7 +17,7 @@ from talkabiz.domain.content import Kind
 from talkabiz.domain.errors import InvalidInput
 from talkabiz.domain.phones import parse_phone
 from talkabiz.domain.vcards import make_vcard
-from talkabiz.domain.wishes import Wish
+from talkabiz.domain.wishes import Forward, Wish
 from talkabiz.web import message_bodies as bodies
 from talkabiz.web.reading import field_faults, parse_moment
 
@@ -38,12 +38,15 @@ class Upload:
     filename: str | None
 
 
+File: TypeAlias = Upload | bodies.MediaByUrl | bodies.MediaByBase64 | bodies.MediaById
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """`wish` lacks its `media_id`, until `file` has one. `key` and `fingerprint`: both, or neither."""
 
-    wish: Wish
-    file: Upload | bodies.MediaByUrl | bodies.MediaByBase64 | bodies.MediaById | None = None
+    wish: Wish | Forward
+    file: File | None = None
     key: str | None = None
     fingerprint: str | None = None
 
@@ -125,8 +128,11 @@ def parse(model: type[Model], said: object) -> Model:
 # --- bodies as wishes -------------------------------------------------------------------------------------------------
 
 
-def wish_of(message: bodies.Outgoing) -> Wish:
+def wish_of(message: bodies.Outgoing) -> Wish | Forward:
     """What the centre takes. Raises InvalidInput."""
+    if isinstance(message, bodies.NewForward):
+        send_at = parse_moment("send_at", message.send_at)
+        return Forward(message.to, message.message_id, send_at, message.expires_in)
     text: str | None = None
     content: Mapping[str, Any] = _pointing(message)
     match message:

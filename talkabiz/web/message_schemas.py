@@ -93,6 +93,7 @@ class Message(Answer):
     media: File | None
     reply_to: Annotated[WaId | None, Field(description="The message that it answers.")]
     mentions: list[Jid]
+    forwarded: Annotated[bool, Field(description="It was sent on from another chat.")]
     status: MessageStatus
     status_at: Timestamp
     error: Why | None

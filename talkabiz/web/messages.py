@@ -8,14 +8,16 @@ from quart import Blueprint, request
 from quart_schema import validate_request
 
 from talkabiz.domain.access import Scope
+from talkabiz.domain.content import Kind
 from talkabiz.domain.errors import InvalidInput
 from talkabiz.domain.ids import parse_path_id
 from talkabiz.domain.message import Direction, Status
+from talkabiz.domain.wishes import Wish
 from talkabiz.services.messages import Accepted
 from talkabiz.web import chat_bodies, message_bodies as bodies, message_schemas as schemas
 from talkabiz.web.auth import allow, desk, remember_principal
 from talkabiz.web.documented import documented
-from talkabiz.web.message_reading import Request, Upload, read_message
+from talkabiz.web.message_reading import File, Request, Upload, read_message
 from talkabiz.web.reading import Body, check_query, query_count
 from talkabiz.web.shapes import Json
 
@@ -59,8 +61,10 @@ async def send(klien_id: int, wanted: Request) -> Accepted:
     messages, key, fingerprint = desk().messages, wanted.key, wanted.fingerprint
     if wanted.file and key and fingerprint and (earlier := await messages.earlier(klien_id, key, fingerprint)):
         return earlier
-    media_id = await _media_id(klien_id, wanted)
-    return await messages.send(klien_id, replace(wanted.wish, media_id=media_id), key=key, fingerprint=fingerprint)
+    wish = wanted.wish
+    if isinstance(wish, Wish):
+        wish = replace(wish, media_id=await _media_id(klien_id, wanted.file, wish.kind))
+    return await messages.send(klien_id, wish, key=key, fingerprint=fingerprint)
 
 
 def answer_accepted(accepted: Accepted) -> tuple[Json, int, dict[str, str]]:
@@ -71,9 +75,9 @@ def answer_accepted(accepted: Accepted) -> tuple[Json, int, dict[str, str]]:
     return accepted.as_dict(), 202, headers
 
 
-async def _media_id(klien_id: int, wanted: Request) -> int | None:
-    store, kind = desk().media, wanted.wish.kind
-    match wanted.file:
+async def _media_id(klien_id: int, file: File | None, kind: Kind) -> int | None:
+    store = desk().media
+    match file:
         case None:
             return None
         case bodies.MediaById(media_id=media_id):

@@ -137,8 +137,8 @@ class LocalCompanion:
         self._is_closed = True
         self._edge.close(self._attempt)
 
-    async def send(self, to: str, content: Content, quote: Quote | None = None) -> Sent:
-        message = message_of(content, to, quote)
+    async def send(self, to: str, content: Content, quote: Quote | None = None, forwards: int = 0) -> Sent:
+        message = message_of(content, to, quote, forwards=forwards)
         return await self._ask(lambda calls: calls.send(to, message))
 
     async def upload(self, data: bytes, kind: Kind) -> Stored:

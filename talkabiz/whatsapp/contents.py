@@ -62,6 +62,12 @@ def mentions_in(message: Any) -> tuple[str, ...]:
     return tuple(map(text, context.mentionedJID)) if context is not None else ()
 
 
+def forwards_of(message: Any) -> int:
+    """How often it was sent on, by its sender's word: 1 at least where it is marked as forwarded, else 0."""
+    context = _context_of(message)
+    return max(1, context.forwardingScore) if context is not None and context.isForwarded else 0
+
+
 def _context_of(message: Any) -> Any:
     for field, part in message.ListFields():
         if field.message_type and "contextInfo" in field.message_type.fields_by_name:

@@ -73,9 +73,16 @@ class LocalConversations:
         return heard_of(number, data)
 
     async def send(
-        self, attempt: str, to: str, content: Content, quote: Quote | None = None, mentions: Sequence[str] = ()
+        self,
+        attempt: str,
+        to: str,
+        content: Content,
+        quote: Quote | None = None,
+        mentions: Sequence[str] = (),
+        *,
+        forwards: int = 0,
     ) -> Sent:
-        message = message_of(content, to, quote, tuple(mentions))
+        message = message_of(content, to, quote, tuple(mentions), forwards)
         try:
             return await self._ask(self._sends, attempt, lambda calls: calls.send(to, message), self._send_seconds)
         except CallFailed:

@@ -35,7 +35,7 @@ from talkabiz.domain.heard import (
     TypingHeard,
     UndecryptableHeard,
 )
-from talkabiz.whatsapp.contents import carries_content, content_of, mentions_in, reply_to
+from talkabiz.whatsapp.contents import carries_content, content_of, forwards_of, mentions_in, reply_to
 from talkabiz.whatsapp.from_whatsapp import clean
 from talkabiz.whatsapp.wire import address, library, text
 
@@ -72,8 +72,14 @@ def _message(data: bytes) -> MessageHeard | None:
     if event.Info.Category == "peer" or not carries_content(event.Message):
         return None
     message = event.Message
-    raw = bytes(message.SerializePartialToString())
-    return MessageHeard(_source(event.Info), content_of(message), reply_to(message), raw, mentions_in(message))
+    return MessageHeard(
+        _source(event.Info),
+        content_of(message),
+        reply_to(message),
+        bytes(message.SerializePartialToString()),
+        mentions_in(message),
+        forwards_of(message),
+    )
 
 
 def _undecryptable(data: bytes) -> UndecryptableHeard:

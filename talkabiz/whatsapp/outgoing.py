@@ -40,15 +40,18 @@ _CAPTIONED = {Kind.IMAGE, Kind.VIDEO, Kind.DOCUMENT}
 _PEOPLE = ("@s.whatsapp.net", "@lid")
 
 
-def message_of(content: Content, chat: str, quote: Quote | None = None, mentions: tuple[str, ...] = ()) -> bytes:
+def message_of(
+    content: Content, chat: str, quote: Quote | None = None, mentions: tuple[str, ...] = (), forwards: int = 0
+) -> bytes:
     """What `Calls.send` takes. ValueError for what can't be sent: Unknown, or an address that isn't one.
 
-    A quote and mentions count where the protocol has a place for them: not in a reaction, an edit or a revocation.
+    A quote, mentions and how often it was forwarded count where the protocol has a place for them: not in a reaction,
+    an edit or a revocation.
     """
     jid(chat)
     message = _build(content, chat)
-    if quote or mentions:
-        _add_context(message, quote, mentions)
+    if (quote or mentions or forwards) and (context := _context_of(message)) is not None:
+        _fill_context(context, quote, mentions, forwards)
     return bytes(message.SerializeToString())
 
 
@@ -157,22 +160,28 @@ def _point(key: Any, ref: Ref, chat: str) -> None:
         key.participant = ref.sender
 
 
-def _add_context(message: Any, quote: Quote | None, mentions: tuple[str, ...]) -> None:
+def _context_of(message: Any) -> Any:
+    """Where its content keeps what is around it; None: there is no place for it. A plain text becomes one that has."""
     if message.HasField("conversation"):
         words = message.conversation
         message.Clear()
         message.extendedTextMessage.text = words
     part = next((value for field, value in message.ListFields() if "contextInfo" in _names(field)), None)
-    if part is None:
-        return
+    return None if part is None else part.contextInfo
+
+
+def _fill_context(context: Any, quote: Quote | None, mentions: tuple[str, ...], forwards: int) -> None:
     if quote:
         jid(quote.sender)
-        part.contextInfo.stanzaID = quote.id
-        part.contextInfo.participant = quote.sender
-        part.contextInfo.quotedMessage.conversation = quote.text
+        context.stanzaID = quote.id
+        context.participant = quote.sender
+        context.quotedMessage.conversation = quote.text
     for mention in mentions:
         jid(mention)
-        part.contextInfo.mentionedJID.append(mention)
+        context.mentionedJID.append(mention)
+    if forwards:
+        context.isForwarded = True
+        context.forwardingScore = forwards
 
 
 def _names(field: Any) -> set[str]:

@@ -125,7 +125,7 @@ def test_the_tables_of_messages_have_every_type_and_status() -> None:
     assert statuses == {status.value for status in Status}
     assert types <= {kind.value for kind in Kind} - {"unknown"}
     every = [set(re.findall(r"`(\w+)`", " ".join(row[0] for row in t[1:]))) for t in tables(API) if t[0][0] == "`type`"]
-    assert max(every, key=len) == {kind.value for kind in Kind} - {"unknown"}
+    assert max(every, key=len) == {kind.value for kind in Kind} - {"unknown"} | {"forward"}
 
 
 async def test_the_page_names_every_older_path_and_none_that_isnt(home: Path) -> None:

@@ -107,6 +107,11 @@ def test_who_is_named_is_an_address_and_told_once() -> None:
     assert told(heard(Text("@"), mentions=named, reply_to="3A")).mentions == ("62811@s.whatsapp.net", "5@lid")
 
 
+def test_how_often_it_was_sent_on_is_told() -> None:
+    assert told(heard(Text("ya"))).forwards == 0
+    assert told(heard(Text("ya"), forwards=3)).forwards == 3
+
+
 anything = st.text(st.characters(exclude_categories=["Cs"]))
 contents = st.one_of(
     anything.map(Text),

@@ -54,6 +54,17 @@ async def status_of(world: Sandbox, number: str, id_: str, wanted: str) -> None:
     await until(world, number, lambda: world.chats.entry(number, id_).status == wanted)
 
 
+async def test_what_is_sent_as_forwarded_is_shown_as_that(api: PhoneApi) -> None:
+    sent = await api.send(ANI, to=BUDI, text="kabar", forwarded=True)
+    await api.send(ANI, to=BUDI, text="halo")
+    first = await api.next(BUDI)
+    second = await api.next(BUDI, first["id"])
+    assert [message["forwarded"] for message in (sent, first, second)] == [True, True, False]
+    body = {"message_id": first["id"], "reaction": "👍", "forwarded": True}
+    status, code = await api.call("POST", f"/phones/{BUDI}/messages", body)
+    assert (status, code) == (422, "invalid_input")
+
+
 async def test_a_text_arrives_with_names_and_both_addresses_and_is_delivered_then_read(
     api: PhoneApi, world: Sandbox
 ) -> None:

@@ -60,6 +60,7 @@ class Sending:
     content: Content
     quote: Quote | None
     mentions: tuple[str, ...]
+    forwards: int
 
     @property
     def text(self) -> str:
@@ -112,9 +113,16 @@ class ScriptedConversations:
         raise NotImplementedError
 
     async def send(
-        self, attempt: str, to: str, content: Content, quote: Quote | None = None, mentions: Sequence[str] = ()
+        self,
+        attempt: str,
+        to: str,
+        content: Content,
+        quote: Quote | None = None,
+        mentions: Sequence[str] = (),
+        *,
+        forwards: int = 0,
     ) -> Sent:
-        sending = Sending(attempt, to, content, quote, tuple(mentions))
+        sending = Sending(attempt, to, content, quote, tuple(mentions), forwards)
         self.sent.append(sending)
         self._news.set()
         if self.before_answer:
@@ -250,7 +258,7 @@ def make_post(bench: Bench, folder: Path, conversations: ScriptedConversations |
     conversations = conversations or ScriptedConversations()
     writer = FrailWriter(bench.journal.publish)
     media = MediaStore(Files.open(folder / "media"), writer, clock, fetch_nothing, Voices(), days=30)
-    paces = Paces(writer, links.session_of, clock)
+    paces = Paces(writer, links.session_of, clock, limit=links.limit)
     delivery = Delivery(conversations, media, writer, clock)
     outbox = Outbox(Room(delivery, paces, writer, clock, links.session_of), bench.journal)
     acceptance = Acceptance(links, paces, media, writer, clock)

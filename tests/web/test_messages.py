@@ -148,6 +148,26 @@ async def test_what_is_about_another_message_names_it(house: House, sender: Clie
     assert problem["fields"].keys() == {"reply_to"}
 
 
+async def test_an_earlier_message_is_sent_on_to_another_chat(house: House, sender: Client, path: str) -> None:
+    first = await sent(house, sender, path)
+    assert first["forwarded"] is False
+    for ref in (first["id"], first["wa_id"]):
+        body, headers = {"to": GROUP, "type": "forward", "message_id": ref}, {"Idempotency-Key": f"forward-{ref}"}
+        message = await sender.ask("POST", path, json=body, headers=headers, expect=202)
+        assert (message["type"], message["text"], message["forwarded"]) == ("text", "halo", True)
+        assert (message["chat"]["jid"], message["content"]) == (GROUP, {})
+        again = await sender.ask("POST", path, json=body, headers=headers, expect=202)
+        assert again["id"] == message["id"]
+    other = await house.add_klien("Toko Bulan")
+    await house.link(other, "628155555555")
+    theirs = house.client(await house.key_of(other, Scope.MESSAGE))
+    body = {"to": ANI, "type": "forward", "message_id": first["id"]}
+    problem = await theirs.refusal(
+        "POST", f"/api/v1/kliens/{other}/messages", json=body, expect=422, code="invalid_input"
+    )
+    assert problem["fields"] == {"message_id": "message_id: there is no such message."}
+
+
 async def sent(house: House, client: Client, path: str) -> Json:
     """A message that has left."""
     house.conversations.may_send.set()
@@ -209,6 +229,12 @@ WRONG: list[tuple[object, set[str]]] = [
     ({"to": ANI, "type": "reaction", "reaction": "👍"}, {"message_id"}),
     ({"to": ANI, "type": "revoke", "message_id": 99}, {"message_id"}),
     ({"to": ANI, "type": "revoke", "message_id": 1, "reply_to": 1}, {"reply_to"}),
+    ({"to": ANI, "type": "forward"}, {"message_id"}),
+    ({"to": ANI, "type": "forward", "message_id": 99}, {"message_id"}),
+    ({"to": ANI, "type": "forward", "message_id": True}, {"message_id"}),
+    ({"to": ANI, "type": "forward", "message_id": 1, "text": "x"}, {"text"}),
+    ({"to": ANI, "type": "forward", "message_id": 1, "reply_to": 1}, {"reply_to"}),
+    ({"to": "x@y", "type": "forward", "message_id": 99}, {"message_id"}),
 ]
 
 

@@ -27,7 +27,7 @@ from talkabiz.domain.content import (
     Unknown,
 )
 from talkabiz.domain.heard import BacklogHeard, GroupHeard, PresenceHeard, ReceiptHeard, ReceiptType, TypingHeard
-from talkabiz.whatsapp.contents import content_in, mentions_in, reply_to
+from talkabiz.whatsapp.contents import content_in, forwards_of, mentions_in, reply_to
 from talkabiz.whatsapp.incoming import heard_of
 from talkabiz.whatsapp.outgoing import message_of
 from talkabiz.whatsapp.wire import e2e, jid, library
@@ -82,6 +82,31 @@ def test_somebody_elses_message_is_pointed_at_by_chat_or_by_participant() -> Non
 def test_a_medium_can_be_an_answer_too() -> None:
     raw = message_of(Media(Kind.IMAGE, STORED, "image/png"), ANI, Quote("3EB0", BUDI))
     assert reply_to(e2e().Message.FromString(raw)) == "3EB0"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        Text("halo"),
+        Location(-6.2, 106.8),
+        Contact("Ani", "BEGIN:VCARD"),
+        *(Media(kind, STORED, "x/y") for kind in sorted(MEDIA)),
+    ],
+)
+def test_what_is_sent_on_is_marked_and_otherwise_the_same(content: Content) -> None:
+    raw = message_of(content, ANI, forwards=3)
+    assert content_in(raw) == content
+    assert forwards_of(e2e().Message.FromString(raw)) == 3
+    assert forwards_of(e2e().Message.FromString(message_of(content, ANI))) == 0
+
+
+@pytest.mark.parametrize(("marked", "score", "forwards"), [(True, 0, 1), (True, 7, 7), (False, 7, 0)])
+def test_a_mark_counts_and_a_number_without_it_doesnt(*, marked: bool, score: int, forwards: int) -> None:
+    message = e2e().Message()
+    message.extendedTextMessage.text = "halo"
+    message.extendedTextMessage.contextInfo.isForwarded = marked
+    message.extendedTextMessage.contextInfo.forwardingScore = score
+    assert forwards_of(message) == forwards
 
 
 @pytest.mark.parametrize("to", ["", "628111111111", "a@s.whatsapp.net", "628:1@s.whatsapp.net", "../../etc/passwd"])
