@@ -1,8 +1,9 @@
 """What can happen to a session; what the machine wants done about it is in `talkabiz.domain.effects`.
 
-Inputs are of three kinds. Wishes come from people and programs. Facts come from WhatsApp and name the attempt that
-they are about: one run of the library for one klien. Alarms come from the clock (`talkabiz.domain.session.next_alarm`).
-Wishes and alarms bring along `attempt`: a fresh name for the attempt that may have to begin.
+Inputs are of four kinds. Wishes come from people and programs. Facts come from WhatsApp and name the attempt that
+they are about: one run of the library for one klien. Notices come from other rooms of this program and are about the
+account, whichever run holds it. Alarms come from the clock (`talkabiz.domain.session.next_alarm`). All but facts bring
+along `attempt`: a fresh name for the attempt that may have to begin.
 """
 
 from __future__ import annotations
@@ -231,6 +232,21 @@ class EngineFailed(Fact):
     lasting: bool = False
 
 
+# --- notices ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Input):
+    """Something that this program knows of the account; `attempt` is a fresh name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReachoutLimited(Notice):
+    """WhatsApp refused a message to somebody new (463), and the klien's queue waits until then. None: no longer."""
+
+    until: datetime | None
+
+
 # --- alarms -----------------------------------------------------------------------------------------------------------
 
 
@@ -262,6 +278,11 @@ class LinkLossConfirmed(Alarm):
 @dataclass(frozen=True, slots=True)
 class KeepaliveGivenUp(Alarm):
     """The library now reconnects, without telling."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReachoutLimitEnded(Alarm):
+    """Messages to somebody new may be tried again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,26 +197,6 @@ def stall(s: Session, x: i.ScanStalled, m: Moment) -> Step:
 # --- facts of the link ------------------------------------------------------------------------------------------------
 
 
-def come_up(s: Session, x: i.Connected, m: Moment) -> Step:
-    entered_at = s.entered_at or m.now
-    return Step(at_rest(s, m, Status.CONNECTED, attempt=s.attempt, entered_at=entered_at, me=x.me or s.me, **UNTRIED))
-
-
-def doubt(s: Session, x: i.LinkLost, m: Moment) -> Step:
-    del x
-    return Step(replace(s, lost_since=s.lost_since or m.now))
-
-
-def degrade(s: Session, x: i.KeepaliveMissed, m: Moment) -> Step:
-    del x
-    return Step(to(s, m, Status.CONNECTED, Reason.DEGRADED, degraded_since=s.degraded_since or m.now))
-
-
-def recover(s: Session, x: i.KeepaliveRestored, m: Moment) -> Step:
-    del x
-    return Step(to(s, m, Status.CONNECTED, degraded_since=None))
-
-
 def reconnect(reason: Reason) -> Rule:
     """A rule for a link that is lost while the library itself goes on trying: the run is kept."""
 

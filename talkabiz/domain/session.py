@@ -4,7 +4,8 @@ Rule 1: nothing else writes a status. One task a session feeds `decide`, stores 
 Rule 2: nothing here knows a clock, a database or a library. Time, limits and chance are arguments (`Moment`).
 
 The words are in `talkabiz.domain.states`, the inputs in `talkabiz.domain.inputs`, the effects in
-`talkabiz.domain.effects`, and what each cell of the table does in `talkabiz.domain.rules` and `.code_rules`.
+`talkabiz.domain.effects`, and what each cell of the table does in `talkabiz.domain.rules`, `.code_rules` and
+`.link_rules`.
 
 Theory of operation
 -------------------
@@ -35,11 +36,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from talkabiz.domain import code_inputs as c, code_rules as codes, inputs as i, rules
+from talkabiz.domain import code_inputs as c, code_rules as codes, inputs as i, link_rules as links, rules
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.rules import Rule
 from talkabiz.domain.states import Moment, Reason, Session, Status, Step
 
+_NOTICES: Mapping[type[i.Input], Rule] = {i.ReachoutLimited: links.remember_limit}
 _FOREIGN_PAIRING: Mapping[type[i.Input], Rule] = {
     i.Paired: rules.log_out_newcomer,
     i.AlreadyLinked: rules.log_out_newcomer,
@@ -55,6 +57,7 @@ _CUT_SHORT: Mapping[type[i.Input], Rule] = {
     i.HolderGone: rules.lose_holder,
 }
 _RUNNING: Mapping[type[i.Input], Rule] = {
+    **_NOTICES,
     **_CUT_SHORT,
     i.ConnectAsked: rules.keep,
     i.RefreshAsked: rules.keep,
@@ -71,7 +74,7 @@ _LINK: Mapping[type[i.Input], Rule] = {
     **_RUNNING,
     **_FOREIGN_PAIRING,
     i.DeviceFound: rules.reject_found,
-    i.Connected: rules.come_up,
+    i.Connected: links.come_up,
     i.EngineFailed: rules.fail_engine,
     i.LoggedOut: rules.log_out,
     i.Replaced: rules.replace_elsewhere,
@@ -81,6 +84,7 @@ _LINK: Mapping[type[i.Input], Rule] = {
 
 TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
     Status.DISCONNECTED: {
+        **_NOTICES,
         **_FOREIGN_PAIRING,
         i.ConnectAsked: rules.connect,
         i.RefreshAsked: rules.refresh_by_hand,
@@ -122,15 +126,18 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
     },
     Status.CONNECTED: {
         **_LINK,
-        i.LinkLost: rules.doubt,
+        i.LinkLost: links.doubt,
         i.LinkLossConfirmed: rules.only_if(lambda s: s.lost_since, rules.reconnect(Reason.LINK_LOST)),
-        i.KeepaliveMissed: rules.degrade,
-        i.KeepaliveRestored: rules.recover,
+        i.KeepaliveMissed: links.degrade,
+        i.KeepaliveRestored: links.recover,
         i.KeepaliveGivenUp: rules.only_if(lambda s: s.degraded_since, rules.reconnect(Reason.KEEPALIVE_TIMEOUT)),
         i.StreamErrored: rules.reconnect(Reason.STREAM_ERROR),
         i.NoRoute: rules.retry_route,
+        i.ReachoutLimited: links.limit,
+        i.ReachoutLimitEnded: rules.only_if(lambda s: s.limited_until, links.end_limit),
     },
     Status.EXPIRED: {
+        **_NOTICES,
         **_ADOPTION,
         i.ConnectAsked: rules.connect,
         i.RefreshAsked: rules.refresh,
@@ -141,6 +148,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
         i.OutsideReported: rules.hear_outside,
     },
     Status.ERROR: {
+        **_NOTICES,
         **_ADOPTION,
         i.ConnectAsked: rules.connect,
         i.RefreshAsked: rules.refresh_by_hand,
@@ -165,6 +173,7 @@ TABLE: Mapping[Status, Mapping[type[i.Input], Rule]] = {
 """Which rule answers which input in which status. What isn't here changes nothing."""
 
 OUTSIDE: Mapping[type[i.Input], Rule] = {
+    **_NOTICES,
     **_FOREIGN_PAIRING,
     i.ConnectAsked: rules.keep,
     i.RefreshAsked: rules.keep,
@@ -243,6 +252,8 @@ def _link_doubt(s: Session, limits: Limits) -> DueAlarm | None:
         return _later(s.lost_since, limits.link_loss_seconds, i.LinkLossConfirmed)
     if s.degraded_since:
         return _later(s.degraded_since, limits.keepalive_seconds, i.KeepaliveGivenUp)
+    if s.limited_until and not s.is_outside:
+        return DueAlarm(s.limited_until, i.ReachoutLimitEnded)
     return None
 
 

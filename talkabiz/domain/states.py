@@ -72,7 +72,9 @@ SANDBOX_DEVICE, REAL_DEVICE = "sandbox_device", "real_device"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the machine remembers of one klien. The fields after `replaced_at` die with the process."""
+    """What the machine remembers of one klien. The fields after `replaced_at` die with the process, but for the
+    last.
+    """
 
     since: datetime
     """When this status began (a change of reason alone doesn't count)."""
@@ -103,6 +105,8 @@ class Session:
     restarted: bool = False
     """Scanning: the one restart has been used."""
     round: Round | None = None
+    limited_until: datetime | None = None
+    """WhatsApp takes no messages to somebody new until then. Stored elsewhere, as the pause of the klien's queue."""
 
     @property
     def wa_terhubung(self) -> bool:

@@ -86,7 +86,7 @@ class Chatting:
         until then.
         """
         conversations, writer, clock = self._conversations, self._writer, self._clock
-        paces = Paces(writer, links.session_of, clock)
+        paces = Paces(writer, links.session_of, clock, limit=links.limit)
         delivery = Delivery(conversations, self.media, writer, clock)
         outbox = Outbox(Room(delivery, paces, writer, clock, links.session_of), self._journal)
         acceptance = Acceptance(links, paces, self.media, writer, clock)

@@ -1,12 +1,16 @@
-"""Which kliens are linked and connected at this moment, for whoever has something to ask of WhatsApp."""
+"""Which kliens are linked and connected at this moment, for whoever has something to ask of WhatsApp; and what is told
+to a session of what came of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from talkabiz.domain.holds import by_session
+from talkabiz.domain.inputs import ReachoutLimited
 from talkabiz.domain.states import Session
-from talkabiz.services.runner import Runner
+from talkabiz.services.runner import Runner, fresh_attempt
 
 
 class Links:
@@ -28,6 +32,13 @@ class Links:
         """The attempts that are connected, by klien."""
         attempts = {klien_id: _attempt(runner.session) for klien_id, runner in self._runners.items()}
         return {klien_id: attempt for klien_id, attempt in attempts.items() if attempt}
+
+    def limit(self, klien_id: int, until: datetime | None) -> None:
+        """WhatsApp takes no messages to somebody new until then; None: it does again. It is stored already: a session
+        that nobody has asked for yet reads it there.
+        """
+        if runner := self._runners.get(klien_id):
+            runner.tell(ReachoutLimited(fresh_attempt(), until))
 
 
 def _attempt(session: Session | None) -> str | None:

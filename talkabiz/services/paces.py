@@ -35,16 +35,26 @@ class Pace:
 
 
 class Paces:
-    """Remembers what it has read: nobody else changes it."""
+    """Remembers what it has read: nobody else changes it. `limit` is told of pauses, and of their end by hand."""
 
-    def __init__(self, writer: Writer, session_of: Callable[[int], Session | None], clock: Clock) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        session_of: Callable[[int], Session | None],
+        clock: Clock,
+        *,
+        limit: Callable[[int, datetime | None], None],
+    ) -> None:
         self._writer = writer
         self._session_of = session_of
         self._clock = clock
+        self._limit = limit
         self._known: dict[int, Pace] = {}
         self._changes = 0
         self._pauses: dict[int, int] = {}
         """How often in a row WhatsApp has asked to wait."""
+        self._until: dict[int, datetime] = {}
+        """Of pauses that are being stored."""
 
     async def of(self, klien_id: int) -> Pace:
         if known := self._known.get(klien_id):
@@ -106,6 +116,8 @@ class Paces:
         if "paused" in changes:
             self._pauses.pop(klien_id, None)
         self._read_again(klien_id)
+        if "paused" in changes:
+            self._limit(klien_id, None)
 
     # --- pauses -------------------------------------------------------------------------------------------------------
 
@@ -114,12 +126,14 @@ class Paces:
         times = self._pauses.get(klien_id, 0)
         until = now + min(FIRST_PAUSE * 2 ** min(times, 10), LONGEST_PAUSE)
         await paces.pause(klien_id, until, reason, now)
+        self._until[klien_id] = until
         return by_pause(until, reason, now)
 
     def note_pause(self, klien_id: int) -> None:
         """It is stored."""
         self._pauses[klien_id] = self._pauses.get(klien_id, 0) + 1
         self._read_again(klien_id)
+        self._limit(klien_id, self._until.pop(klien_id, None))
 
     def note_welcome(self, klien_id: int) -> None:
         """WhatsApp took a message to somebody new."""
@@ -127,6 +141,7 @@ class Paces:
 
     def forget(self, klien_id: int) -> None:
         self._pauses.pop(klien_id, None)
+        self._until.pop(klien_id, None)
         self._read_again(klien_id)
 
     def _read_again(self, klien_id: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from talkabiz.domain.errors import NotFound
 from talkabiz.domain.inputs import Me
+from talkabiz.domain.outcomes import NEW_CONTACT_LIMITED
 from talkabiz.domain.states import Reason, Session, Status
 from talkabiz.store.database import connected
 
@@ -25,7 +26,7 @@ class StoredSession:
     seq: int
     """The klien's last durable event."""
     session: Session
-    """What dies with the process is at its defaults."""
+    """What dies with the process is at its defaults. `limited_until` is the pause of its queue (`store.paces`)."""
 
 
 _SAVE_KLIEN = """
@@ -46,8 +47,9 @@ _SAVE_SESSION = """
 """
 _SELECT = """
     SELECT kliens.id, kliens.seq, kliens.created_at, session_id, status, reason, detail, since, retry_at, device,
-           me_phone, me_lid, me_name, me_platform, tries, replaced_at
+           me_phone, me_lid, me_name, me_platform, tries, replaced_at, paused_until, pause_reason
     FROM kliens LEFT JOIN sessions ON sessions.klien_id = kliens.id
+         LEFT JOIN paces ON paces.klien_id = kliens.id
 """
 _ONE = f"{_SELECT} WHERE kliens.id = ?"
 _STARTED = f"{_SELECT} WHERE sessions.klien_id IS NOT NULL ORDER BY last_active_at DESC, kliens.id"
@@ -100,7 +102,7 @@ async def _stored(question: str, *values: int) -> list[StoredSession]:
 
 def _session(row: Mapping[str, Any]) -> Session:
     if row["status"] is None:
-        return Session(since=datetime.fromisoformat(row["created_at"]))
+        return Session(since=datetime.fromisoformat(row["created_at"]), limited_until=_limited_until(row))
     return Session(
         since=datetime.fromisoformat(row["since"]),
         status=Status(row["status"]),
@@ -111,7 +113,12 @@ def _session(row: Mapping[str, Any]) -> Session:
         me=_me(row),
         tries=row["tries"],
         replaced_at=_time(row["replaced_at"]),
+        limited_until=_limited_until(row),
     )
+
+
+def _limited_until(row: Mapping[str, Any]) -> datetime | None:
+    return _time(row["paused_until"]) if row["pause_reason"] == NEW_CONTACT_LIMITED else None
 
 
 def _me(row: Mapping[str, Any]) -> Me | None:

@@ -56,12 +56,6 @@ NOT_HERE: frozenset[Told] = frozenset(
 )
 """The interface has one list of reasons for the three statuses of pairing; these pairs of it make no sense."""
 
-NO_SOURCE_YET: frozenset[Told] = frozenset(
-    {
-        (Status.CONNECTED, Reason.REACHOUT_LIMITED),  # an answer to a message that was sent
-    }
-)
-
 MAY_RETRY: frozenset[Told] = frozenset(
     {(Status.RECONNECTING, reason) for reason in REASONS[Status.RECONNECTING]}
     | {
@@ -71,6 +65,6 @@ MAY_RETRY: frozenset[Told] = frozenset(
 )
 """Where `retry_at` may be set."""
 
-REACHABLE: frozenset[Told] = frozenset(
-    (status, reason) for status, reasons in REASONS.items() for reason in reasons
-) - (NOT_HERE | NO_SOURCE_YET)
+REACHABLE: frozenset[Told] = (
+    frozenset((status, reason) for status, reasons in REASONS.items() for reason in reasons) - NOT_HERE
+)

@@ -41,6 +41,7 @@ CASES = {
     "restarted": "scanning, restarted once",
     "connected": "connected",
     "doubted": "connected, the link or an answer missing",
+    "limited": "connected, no messages to somebody new",
     "reconnecting": "reconnecting, a run under way",
     "waiting": "reconnecting, waiting for the next try",
     "outside": "connected, told by a gateway outside",
@@ -49,7 +50,13 @@ CASES = {
     "replaced": "error, a device stored",
 }
 
-LIKE = {"asked": "qr_ready", "typed": "qr_ready", "restarted": "scanning", "doubted": "connected"}
+LIKE = {
+    "asked": "qr_ready",
+    "typed": "qr_ready",
+    "restarted": "scanning",
+    "doubted": "connected",
+    "limited": "connected",
+}
 """Of these only the rows that differ are drawn."""
 
 

@@ -39,6 +39,9 @@ def moment(seconds: float = 7, chance: float = 0.5, limits: Limits = LIMITS) -> 
     return Moment(at(seconds), limits, chance)
 
 
+LIMITED_UNTIL = at(90_000)
+"""Later than any test that doesn't wait for it."""
+
 _linked = partial(Session, since=BEGAN, device=DEVICE, me=ME)
 _running = partial(_linked, attempt=RUN, entered_at=BEGAN)
 
@@ -66,6 +69,7 @@ SESSIONS: Mapping[str, Session] = {
     "restarted": _linked(status=Status.SCANNING, attempt=RUN, restarted=True),
     "connected": _running(status=Status.CONNECTED),
     "doubted": _running(status=Status.CONNECTED, reason=Reason.DEGRADED, lost_since=at(5), degraded_since=at(1)),
+    "limited": _running(status=Status.CONNECTED, reason=Reason.REACHOUT_LIMITED, limited_until=LIMITED_UNTIL),
     "reconnecting": _running(status=Status.RECONNECTING, reason=Reason.LINK_LOST),
     "waiting": _linked(status=Status.RECONNECTING, reason=Reason.UNREACHABLE, retry_at=at(9), tries=2),
     "outside": Session(BEGAN, Status.CONNECTED, Reason.EXTERNAL, me=OUTSIDER),
@@ -126,24 +130,29 @@ FACTS: Mapping[str, Make] = {
     "EngineFailed": i.EngineFailed,
     "EngineFailed lasting": partial(i.EngineFailed, detail="disk full", lasting=True),
 }
+NOTICES: Mapping[str, Make] = {
+    "ReachoutLimited": partial(i.ReachoutLimited, until=LIMITED_UNTIL),
+    "ReachoutLimited no longer": partial(i.ReachoutLimited, until=None),
+}
 ALARMS: Mapping[str, Make] = {
     "QrRequestTimedOut": i.QrRequestTimedOut,
     "RoundClosed": i.RoundClosed,
     "ScanStalled": i.ScanStalled,
     "LinkLossConfirmed": i.LinkLossConfirmed,
     "KeepaliveGivenUp": i.KeepaliveGivenUp,
+    "ReachoutLimitEnded": i.ReachoutLimitEnded,
     "RouteMissed": i.RouteMissed,
     "RetryDue": i.RetryDue,
 }
-INPUTS: Mapping[str, Make] = {**WISHES, **FACTS, **ALARMS}
+INPUTS: Mapping[str, Make] = {**WISHES, **FACTS, **NOTICES, **ALARMS}
 
 
 def make(label: str, session: Session, fresh: str = FRESH) -> i.Input:
     """The input as it would reach that session.
 
-    Wishes and alarms bring a fresh name. Facts are about the current run, or, where none counts, about an old one;
-    `… old` is always about an old one, and `… own` about the run that paired the stored device. A run that logs a
-    stored device in never pairs another.
+    All but facts bring a fresh name. Facts are about the current run, or, where none counts, about an old one; `… old`
+    is always about an old one, and `… own` about the run that paired the stored device. A run that logs a stored device
+    in never pairs another.
     """
     if label not in FACTS:
         return INPUTS[label](fresh)

@@ -54,10 +54,12 @@ EngineFailed              error(engine) x                error(engine) x        
 EngineFailed lasting      error(engine) x                error(engine) x                .
 QrRequestTimedOut         error(qr_request_timeout) x    .                              .
 RoundClosed               .                              expired(qr_timeout)            .
+ReachoutLimited           *                              *                              *
+ReachoutLimited no longer =                              =                              =
 
 nothing: Connected, LinkLost, KeepaliveMissed, KeepaliveRestored, StreamErrored, LoggedOut, LoggedOut locked,
-    LoggedOut banned, Replaced, Banned, ConnectRefused, ScanStalled, LinkLossConfirmed, KeepaliveGivenUp, RouteMissed,
-    RetryDue, OtherNetwork, OtherNetwork real
+    LoggedOut banned, Replaced, Banned, ConnectRefused, ScanStalled, LinkLossConfirmed, KeepaliveGivenUp,
+    ReachoutLimitEnded, RouteMissed, RetryDue, OtherNetwork, OtherNetwork real
 """
 
 CODES = """
@@ -91,10 +93,12 @@ NoRoute                   error(unreachable) x           error(unreachable) x
 EngineFailed              error(engine) x                error(engine) x
 EngineFailed lasting      error(engine) x                error(engine) x
 RoundClosed               expired(qr_timeout)            expired(qr_timeout)
+ReachoutLimited           *                              *
+ReachoutLimited no longer =                              =
 
-nothing: OutsideReported, OutsideReported gone, StartQueued, StartEntered, QrRequestTimedOut,
-    Connected, LinkLost, KeepaliveMissed, KeepaliveRestored, StreamErrored, LoggedOut, LoggedOut locked,
-    LoggedOut banned, Replaced, Banned, ConnectRefused, ScanStalled, LinkLossConfirmed, KeepaliveGivenUp, RouteMissed,
+nothing: OutsideReported, OutsideReported gone, StartQueued, StartEntered, QrRequestTimedOut, Connected, LinkLost,
+    KeepaliveMissed, KeepaliveRestored, StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced,
+    Banned, ConnectRefused, ScanStalled, LinkLossConfirmed, KeepaliveGivenUp, ReachoutLimitEnded, RouteMissed,
     RetryDue, OtherNetwork, OtherNetwork real
 """
 
@@ -118,13 +122,15 @@ AlreadyLinked             = N                            = N                    
 AlreadyLinked old         = N                            = N                            error(already_linked) N
 AlreadyLinked own         = N                            =                              error(already_linked) N
 RetryDue                  .                              .                              =
+ReachoutLimited           *                              *                              *
+ReachoutLimited no longer =                              =                              =
 
 nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed,
     PairingRefused passkey, PairingRefused outdated, Connected, LinkLost, KeepaliveMissed, KeepaliveRestored,
     StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced, Banned, Outdated, ConnectRefused, NoRoute,
     EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed,
-    KeepaliveGivenUp, RouteMissed, OtherNetwork, OtherNetwork real,
-    PairingCodeIssued, PairingCodeRefused, PairingCodeMistyped
+    KeepaliveGivenUp, ReachoutLimitEnded, RouteMissed, OtherNetwork, OtherNetwork real, PairingCodeIssued,
+    PairingCodeRefused, PairingCodeMistyped
 """
 
 SCANNED = """
@@ -161,11 +167,13 @@ OtherNetwork real         error(engine) x                error(engine) x
 EngineFailed              reconnecting(engine)+ x        reconnecting(engine)+ x
 EngineFailed lasting      error(engine)+ x               error(engine)+ x
 ScanStalled               * xS                           error(pair_stalled) x
+ReachoutLimited           *                              *
+ReachoutLimited no longer =                              =
 
 nothing: StartQueued, CodeIssued, CodesRanOut, OldPhoneScanned, LinkLost, KeepaliveMissed, KeepaliveRestored,
-    StreamErrored, QrRequestTimedOut, RoundClosed, LinkLossConfirmed, KeepaliveGivenUp, RouteMissed, RetryDue,
-    OutsideReported, OutsideReported gone,
-    PairingCodeAsked, PairingCodeIssued, PairingCodeRefused, PairingCodeMistyped
+    StreamErrored, QrRequestTimedOut, RoundClosed, LinkLossConfirmed, KeepaliveGivenUp, ReachoutLimitEnded,
+    RouteMissed, RetryDue, OutsideReported, OutsideReported gone, PairingCodeAsked, PairingCodeIssued,
+    PairingCodeRefused, PairingCodeMistyped
 """
 
 LINKED = """
@@ -207,10 +215,56 @@ LinkLossConfirmed         =                              reconnecting(link_lost)
 KeepaliveGivenUp          =                              reconnecting(keepalive_timeout) .
 RouteMissed               .                              .                               reconnecting(unreachable)
 RetryDue                  .                              .                               * xS
+ReachoutLimited           connected(reachout_limited)    *                               *
+ReachoutLimited no longer =                              =                               =
+ReachoutLimitEnded        =                              =                               .
 
 nothing: CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed, PairingRefused passkey,
     PairingRefused outdated, QrRequestTimedOut, RoundClosed, ScanStalled, OutsideReported, OutsideReported gone,
     PairingCodeAsked, PairingCodeIssued, PairingCodeRefused, PairingCodeMistyped
+"""
+
+LIMITED = """
+                          limited
+ConnectAsked              =
+RefreshAsked              =
+RefreshAsked by program   =
+StopAsked                 disconnected(stopped) x
+DisconnectAsked           disconnected(by_user) L
+HolderGone                reconnecting(restoring)
+DeviceFound               = D
+DeviceFound own           =
+Paired                    = N
+Paired old                = N
+Paired own                =
+AlreadyLinked             = N
+AlreadyLinked old         = N
+AlreadyLinked own         =
+Connected                 =
+LinkLost                  *
+KeepaliveMissed           connected(degraded)
+KeepaliveRestored         =
+StreamErrored             reconnecting(stream_error)
+LoggedOut                 disconnected(logged_out) F
+LoggedOut locked          disconnected(account_locked) F
+LoggedOut banned          disconnected(account_banned) F
+Replaced                  error(replaced)+ x
+Banned                    error(temporary_ban)+ x
+Outdated                  error(client_outdated) x
+ConnectRefused            error(connect_refused)+ x
+NoRoute                   reconnecting(unreachable)+ x
+EngineFailed              reconnecting(engine)+ x
+EngineFailed lasting      error(engine)+ x
+LinkLossConfirmed         =
+KeepaliveGivenUp          =
+ReachoutLimited           =
+ReachoutLimited no longer connected
+ReachoutLimitEnded        connected
+
+nothing: StartQueued, StartEntered, OtherNetwork, OtherNetwork real, RouteMissed, RetryDue, CodeIssued, CodesRanOut,
+    OldPhoneScanned, PairingRefused failed, PairingRefused passkey, PairingRefused outdated, QrRequestTimedOut,
+    RoundClosed, ScanStalled, OutsideReported, OutsideReported gone, PairingCodeAsked, PairingCodeIssued,
+    PairingCodeRefused, PairingCodeMistyped
 """
 
 WAITING = """
@@ -231,12 +285,14 @@ AlreadyLinked old         = N                            = N
 AlreadyLinked own         =                              =
 RouteMissed               =                              .
 RetryDue                  reconnecting(unreachable) S    reconnecting(restoring) S
+ReachoutLimited           *                              *
+ReachoutLimited no longer =                              =
 
 nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed,
     PairingRefused passkey, PairingRefused outdated, Connected, LinkLost, KeepaliveMissed, KeepaliveRestored,
     StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced, Banned, Outdated, ConnectRefused, NoRoute,
     EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed,
-    KeepaliveGivenUp, OutsideReported, OutsideReported gone, OtherNetwork, OtherNetwork real,
+    KeepaliveGivenUp, ReachoutLimitEnded, OutsideReported, OutsideReported gone, OtherNetwork, OtherNetwork real,
     PairingCodeAsked, PairingCodeIssued, PairingCodeRefused, PairingCodeMistyped
 """
 
@@ -258,13 +314,15 @@ Paired own                = N
 AlreadyLinked             = N
 AlreadyLinked old         = N
 AlreadyLinked own         = N
+ReachoutLimited           *
+ReachoutLimited no longer =
 
 nothing: StartQueued, StartEntered, CodeIssued, CodesRanOut, OldPhoneScanned, PairingRefused failed,
     PairingRefused passkey, PairingRefused outdated, Connected, LinkLost, KeepaliveMissed, KeepaliveRestored,
     StreamErrored, LoggedOut, LoggedOut locked, LoggedOut banned, Replaced, Banned, Outdated, ConnectRefused, NoRoute,
     EngineFailed, EngineFailed lasting, QrRequestTimedOut, RoundClosed, ScanStalled, LinkLossConfirmed,
-    KeepaliveGivenUp, RouteMissed, RetryDue, OtherNetwork, OtherNetwork real,
-    PairingCodeAsked, PairingCodeIssued, PairingCodeRefused, PairingCodeMistyped
+    KeepaliveGivenUp, ReachoutLimitEnded, RouteMissed, RetryDue, OtherNetwork, OtherNetwork real, PairingCodeAsked,
+    PairingCodeIssued, PairingCodeRefused, PairingCodeMistyped
 """
 
-TABLES = (PAIRING, CODES, AT_REST, SCANNED, LINKED, WAITING, OUTSIDE)
+TABLES = (PAIRING, CODES, AT_REST, SCANNED, LINKED, LIMITED, WAITING, OUTSIDE)

@@ -41,6 +41,7 @@ def _check_run(s: Session) -> None:
     assert s.ahead is None or (s.attempt and s.entered_at is None), "in a line, but its turn has come"
     assert s.status is Status.CONNECTED or s.lost_since is s.degraded_since is None
     assert (s.reason is Reason.DEGRADED) is (s.degraded_since is not None)
+    assert s.reason is not Reason.REACHOUT_LIMITED or s.limited_until, "a limit without an end"
     assert s.status is Status.SCANNING or not s.restarted
     assert s.refusals <= s.tries
 
@@ -65,7 +66,7 @@ def _check_alarm(s: Session, limits: Limits) -> None:
         assert alarm, "waits for something without an end"
     elif s.status in RESTING or s.is_outside:
         assert alarm is None
-    if s.lost_since or s.degraded_since:
+    if s.lost_since or s.degraded_since or s.reason is Reason.REACHOUT_LIMITED:
         assert alarm, "a doubt without an end"
 
 

@@ -13,7 +13,7 @@ from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.session import decide, next_alarm
 from talkabiz.domain.states import Moment, Session, Status, Step
-from tests.domain.contract import NO_SOURCE_YET, NOT_HERE, REACHABLE, REASONS
+from tests.domain.contract import NOT_HERE, REACHABLE, REASONS
 from tests.domain.examples import BEGAN, INPUTS, make
 from tests.domain.laws import check_session, check_step, ring
 
@@ -34,7 +34,7 @@ class Edge:
 def shape(session: Session) -> tuple[object, ...]:
     """Sessions of one shape behave alike: names and times don't matter, only which there are."""
     s = session
-    times = (s.retry_at, s.replaced_at, s.entered_at, s.lost_since, s.degraded_since)
+    times = (s.retry_at, s.replaced_at, s.entered_at, s.lost_since, s.degraded_since, s.limited_until)
     rounds = (s.round.number, s.round.code.n > 1 if s.round.code else None) if s.round else None
     known = tuple(time is not None for time in times)
     failed = (min(s.tries, 2), min(s.refusals, 2))
@@ -69,8 +69,7 @@ def test_every_status_and_reason_of_the_interface_comes_about_and_no_other(edges
     reached = {(edge.after.status, edge.after.reason) for edge in edges}
 
     assert reached == REACHABLE
-    assert reached | NO_SOURCE_YET | NOT_HERE == {(status, r) for status, reasons in REASONS.items() for r in reasons}
-    assert not reached & NO_SOURCE_YET
+    assert reached | NOT_HERE == {(status, r) for status, reasons in REASONS.items() for r in reasons}
 
 
 def test_every_reason_of_pairing_is_told_by_one_of_its_statuses(edges: list[Edge]) -> None:

@@ -12,7 +12,7 @@ from talkabiz.domain import effects as e, inputs as i
 from talkabiz.domain.limits import Limits
 from talkabiz.domain.session import TABLE, decide, next_alarm
 from talkabiz.domain.states import Moment, Session, Status, Step
-from tests.domain.examples import ALARMS, BEGAN, FACTS, ME, SESSIONS, STRANGER, WISHES
+from tests.domain.examples import ALARMS, BEGAN, FACTS, ME, NOTICES, SESSIONS, STRANGER, WISHES
 from tests.domain.laws import check_session, check_step, devices_of, ring, runs_ended
 
 LIMITS = Limits()
@@ -86,6 +86,10 @@ class Walk(RuleBasedStateMachine):
         codes = {self.session.attempt} if self.session.attempt and pairs else set()
         run = data.draw(st.sampled_from(sorted(codes | self.left | {next(self.names)})))
         self.scan(kind(run, STRANGER), chance)
+
+    @rule(label=st.sampled_from(sorted(NOTICES)))
+    def the_outbox_reports(self, label: str) -> None:
+        self.feed(NOTICES[label](next(self.names)), 0.5)
 
     @rule(label=st.sampled_from(sorted(ALARMS)), chance=chances)
     def an_alarm_rings_out_of_turn(self, label: str, chance: float) -> None:

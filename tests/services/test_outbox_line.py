@@ -143,7 +143,11 @@ async def test_a_refusal_with_463_pauses_the_queue(desk: Desk) -> None:
     assert await desk.error(first) == "new_contact_limited"
     held = await desk.hear(lambda data: data["id"] == second and bool(data.get("held")))
     assert held["held"]["reason"] == "new_contact_limited"
+    limited = await desk.line.wait(lambda event: event.data.get("reason") == "reachout_limited")
+    assert (limited.type, limited.data["wa_terhubung"]) == ("connected", True)
+    so_far = len(desk.line.events)
     await desk.rooms.messages.set_pace(shop, {"paused": False})
+    assert (await desk.line.reach(shop, "connected", so_far)).data["reason"] is None
     await desk.told(second, "delivered")
     assert desk.on(ANI, "satu") == 0
 
