@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from talkabiz.domain.pace_settings import FASTEST, LARGEST_BURST, LARGEST_CAP, LONGEST_SECONDS
 from talkabiz.web.reading import Body
 
 
@@ -36,14 +37,14 @@ def _no_longer(is_paused: bool) -> bool:  # noqa: FBT001 - as pydantic hands it 
 
 
 class PaceFields(Body):
-    """What isn't named stays as it is."""
+    """What isn't named stays as it is; null sets it back to what it is where nobody chose. `per_minute` 0: no limit."""
 
-    per_minute: Annotated[float, Field(ge=0, le=1000)] = 20
-    burst: Annotated[int, Field(ge=1, le=1000)] = 5
-    jitter: Annotated[float, Field(ge=0, le=1)] = 0.5
-    new_contact_seconds: Annotated[float, Field(ge=0, le=3600)] = 15
+    per_minute: Annotated[float, Field(ge=0, le=FASTEST)] | None = 20
+    burst: Annotated[int, Field(ge=1, le=LARGEST_BURST)] | None = 5
+    jitter: Annotated[float, Field(ge=0, le=1)] | None = 0.5
+    new_contact_seconds: Annotated[float, Field(ge=0, le=LONGEST_SECONDS)] | None = 15
     quiet: QuietFields | None = None
-    zone: Annotated[str, Field(min_length=1, max_length=64, examples=["WIB"])] = "WIB"
-    daily_cap: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    region: Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["ID"])] = "ID"
+    zone: Annotated[str, Field(min_length=1, max_length=64, examples=["WIB"])] | None = "WIB"
+    daily_cap: Annotated[int, Field(ge=1, le=LARGEST_CAP)] | None = None
+    region: Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["ID"])] | None = "ID"
     paused: Annotated[bool, AfterValidator(_no_longer), Field(json_schema_extra={"const": False})] = False

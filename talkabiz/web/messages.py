@@ -175,8 +175,8 @@ async def get_pace(klien_id: str) -> Json:
 async def put_pace(klien_id: str, data: chat_bodies.PaceFields) -> Json:
     """Set how fast messages go out.
 
-    What isn't named stays as it is. WhatsApp bans numbers that write to many strangers fast. `"paused": false` lets a
-    queue go on that was paused by itself.
+    What isn't named stays as it is; null sets it back to what it is where nobody chose. WhatsApp bans numbers that
+    write to many strangers fast. `"paused": false` lets a queue go on that was paused by itself.
     """
     allowed = allow(parse_path_id(klien_id), Scope.MESSAGE)
     return await desk().messages.set_pace(allowed, data.model_dump(exclude_unset=True, by_alias=True))

@@ -10,6 +10,7 @@ import pytest
 
 from talkabiz.domain.content import Text
 from talkabiz.domain.heard import MessageHeard, Source
+from talkabiz.domain.pace_settings import FASTEST
 from tests.edges import Client, House
 from tests.web.test_messages import ANI
 
@@ -176,10 +177,31 @@ async def test_a_pace_is_what_was_set_and_careful_otherwise(admin: Client, path:
     await admin.refusal("GET", "/api/v1/kliens/99/pace", expect=404, code="not_found")
 
 
+async def test_null_sets_a_pace_back_to_what_it_is_where_nobody_chose(admin: Client, path: str) -> None:
+    careful = await admin.ask("GET", f"{path}/pace", expect=200)
+    wish = {
+        "per_minute": FASTEST,
+        "burst": 9,
+        "jitter": 0.1,
+        "new_contact_seconds": 0,
+        "quiet": {"from": "21:00", "to": "06:00"},
+        "zone": "WITA",
+        "daily_cap": 200,
+        "region": "MY",
+    }
+    assert await admin.ask("PUT", f"{path}/pace", json=wish, expect=200) == {**careful, **wish}
+    one = await admin.ask("PUT", f"{path}/pace", json={"per_minute": None}, expect=200)
+    assert one == {**careful, **wish, "per_minute": careful["per_minute"]}
+    assert await admin.ask("PUT", f"{path}/pace", json=dict.fromkeys(wish), expect=200) == careful
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
         ({"per_minute": -1}, "per_minute"),
+        ({"per_minute": 0.05}, "per_minute"),
+        ({"per_minute": FASTEST + 1}, "per_minute"),
+        ({"paused": None}, "paused"),
         ({"per_minute": "20"}, "per_minute"),
         ({"burst": 0}, "burst"),
         ({"jitter": 2}, "jitter"),
