@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkabiz import log
+from talkabiz.announcing import Announce, in_words
 from talkabiz.assets import static_dir, templates_dir
 from talkabiz.config import Settings, read_or_exit
 from talkabiz.domain.limits import Limits
@@ -51,9 +52,6 @@ if TYPE_CHECKING:
     from talkabiz.whatsapp.conversations import LocalConversations
     from talkabiz.whatsapp.devices import Devices
     from talkabiz.whatsapp.local import LocalWhatsApp
-
-Announce = Callable[[dict[str, str]], None]
-"""Told the `url` once it runs, and on the first start the `admin_key` and the `login` link: `in_words` prints them."""
 
 LARGEST_MESSAGE = 128 * 1024
 """Of a socket, as it arrives; what Socket.IO takes in is half of it."""
@@ -173,7 +171,10 @@ async def _desk(
         spool = stack.enter_context(closing(Spool(settings.sessions_dir / HEARD)))
         whatsapp = LocalWhatsApp(reach.library, folder, proxy_url=reach.proxy_url, loop=loop, spool=spool)
         conversations = LocalConversations(whatsapp, loop=loop)
-        chatting = Chatting(conversations, media, writer=writer, journal=journal, clock=clock, spool=spool)
+        days = settings.message_days
+        chatting = Chatting(
+            conversations, media, writer=writer, journal=journal, clock=clock, spool=spool, message_days=days
+        )
         await stack.enter_async_context(chatting.hearing())
         stack.push_async_callback(whatsapp.shutdown, SHUTDOWN_SECONDS)
         stack.push_async_callback(conversations.shutdown, 0)  # who sends has waited for what is under way
@@ -226,15 +227,6 @@ async def _welcome(desk: Desk, base_url: str, announce: Announce, *, again: bool
         told["login"] = f"{base_url}/login/{await desk.operators.make_login_link()}"
     if told:
         announce(told)
-
-
-def in_words(told: dict[str, str]) -> str:
-    """One fact a line."""
-    begin = {"url": "Talkabiz runs at ", "admin_key": "admin key: ", "login": "login: "}
-    lines = [begin[name] + value for name, value in told.items()]
-    if "url" in told and "login" not in told:
-        lines.append("A new login link: talkabiz login-link")
-    return "\n".join(lines)
 
 
 def _size(health: Health) -> Told:

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     media_dir: Path = Field(Path("media"), description="Where files of messages are kept.")
     media_days: int = Field(30, ge=0, le=3650, description="How many days files of messages are kept; 0: always.")
 
+    message_days: int = Field(0, ge=0, le=3650, description="How many days messages are kept; 0: always.")
+
     # who may
     api_key: Annotated[str, AfterValidator(values.check_api_key)] | None = Field(
         None, repr=False, description="An admin key of your own choice, 24 characters or more."

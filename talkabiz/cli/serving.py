@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from talkabiz import bootstrap
+from talkabiz.announcing import in_words
 from talkabiz.cli.options import AsJson
 from talkabiz.cli.printing import leave, say, say_json
 from talkabiz.cli.running import read_settings
@@ -42,7 +43,7 @@ def serve(
     """
     del no_supervisor  # decided before anything was imported: talkabiz/__main__.py
     settings = read_settings(host=host, port=port, engines=engines)
-    announce = say_json if as_json else lambda told: say(bootstrap.in_words(told))
+    announce = say_json if as_json else lambda told: say(in_words(told))
     leave(asyncio.run(bootstrap.serve(settings, sandbox=sandbox, announce=announce, parent=context.obj)))
 
 

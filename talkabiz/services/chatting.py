@@ -26,6 +26,7 @@ from talkabiz.services.messages import Messages
 from talkabiz.services.outbox import DRAIN_SECONDS, Outbox
 from talkabiz.services.paces import Paces
 from talkabiz.services.ports import Clock
+from talkabiz.services.retention import Retention
 from talkabiz.services.spool import Spool
 from talkabiz.services.turns import Room
 from talkabiz.store import messages
@@ -54,12 +55,14 @@ class Chatting:
         journal: Journal,
         clock: Clock,
         spool: Spool | None = None,
+        message_days: int = 0,
     ) -> None:
         self.media = media
         self._conversations = conversations
         self._writer = writer
         self._journal = journal
         self._clock = clock
+        self._retention = Retention(writer, clock, days=message_days)
         self._outbox: Outbox | None = None
         self._inbound = Inbound(
             conversations, writer, journal, clock, settle=self._settle, media_due=media.wake, spool=spool
@@ -101,6 +104,7 @@ class Chatting:
         tasks = [
             asyncio.create_task(arrivals.run(), name="fetch files that came in"),
             asyncio.create_task(Sweeper(self.media, writer, clock).run(), name="sweep files"),
+            asyncio.create_task(self._retention.run(), name="delete what is old"),
         ]
         try:
             readers = self._journal.readers

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -31,7 +31,7 @@ from talkabiz.services.presences import Passing, Presences
 from talkabiz.services.receipts import Settle
 from talkabiz.services.spool import Spool
 from talkabiz.services.takers import Taker, is_of_database
-from talkabiz.store import heard as kept, receipts
+from talkabiz.store import heard as kept
 from talkabiz.store.errors import StoreError
 from talkabiz.store.writing import Tell, Writer
 
@@ -40,9 +40,6 @@ PAGE = 30
 """How many at most are taken in between two looks at what is kept: what is heard meanwhile waits for as long."""
 FINISH_SECONDS = 5.0
 """At the end, for what was heard last to be stored."""
-UNCLAIMED = timedelta(days=1)
-"""How long receipts for messages that nobody knows are kept."""
-TIDY_SECONDS = 3600.0
 MOST_PASSING = 1000
 
 log = structlog.get_logger(__name__)
@@ -115,7 +112,7 @@ class Inbound:
         storing = asyncio.create_task(self._keep_at(self._store), name="inbound: store")
         others = [
             asyncio.create_task(self._keep_at(work), name=f"inbound: {name}")
-            for name, work in (("take in", self._take_in), ("presence", self._pass_on), ("tidy", self._tidy))
+            for name, work in (("take in", self._take_in), ("presence", self._pass_on))
         ]
         try:
             yield
@@ -242,14 +239,6 @@ class Inbound:
                 self._groups.look_up(taking.klien_id, attempt, taking.groups)
             for message in taking.counted.values():
                 self._presences.publish(taking.klien_id, "message_status", message.as_dict())
-
-    async def _tidy(self) -> None:
-        async def job(_tell: Tell) -> None:
-            await receipts.forget_before(self._clock.now() - UNCLAIMED)
-
-        while True:
-            await self._writer.write(job)
-            await asyncio.sleep(TIDY_SECONDS)
 
     async def _pass_on(self) -> None:
         while True:

@@ -61,11 +61,6 @@ _UNCLAIMED = """
         SELECT 1 FROM messages WHERE messages.chat_id = receipts.chat_id AND messages.wa_id = receipts.wa_id
     ) GROUP BY wa_id ORDER BY MIN(id)
 """
-_FORGET = """
-    DELETE FROM receipts WHERE created_at < ? AND NOT EXISTS (
-        SELECT 1 FROM messages WHERE messages.chat_id = receipts.chat_id AND messages.wa_id = receipts.wa_id
-    )
-"""
 
 
 async def note(  # noqa: PLR0917 - who says what of which
@@ -103,11 +98,6 @@ async def unclaimed(klien_id: int, chat_id: int, since: datetime) -> list[str]:
     """WhatsApp's ids that receipts since then name in this chat and no message has, the first first."""
     _, rows = await connected().execute_query(_UNCLAIMED, [klien_id, chat_id, since])
     return [row["wa_id"] for row in rows]
-
-
-async def forget_before(moment: datetime) -> int:
-    """Inside a transaction: those of messages that nobody claimed until then. Returns how many."""
-    return (await connected().execute_query(_FORGET, [moment]))[0]
 
 
 def _given(row: Mapping[str, Any]) -> Given:

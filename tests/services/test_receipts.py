@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -240,15 +239,3 @@ async def test_a_chat_that_is_only_read_elsewhere_does_not_become_known(hearing:
     await hearing.hear_all(klien_id, receipt(ReceiptType.READ_SELF, "3EB0", chat=BUDI, from_me=True))
     assert await parties.find(klien_id, BUDI) is None
     assert await parties.find(klien_id, ME) is None
-
-
-async def test_receipts_that_nobody_claims_are_forgotten(klien_id: int) -> None:
-    async with open_hearing() as hearing:
-        await hearing.hear_all(klien_id, receipt(DELIVERED, "3EB0A"))
-        chat = await parties.find(klien_id, ANI)
-        assert chat
-    async with open_hearing() as again:
-        again.clock.advance(25 * 3600)
-        async with asyncio.timeout(5):
-            while await receipts.unclaimed(klien_id, chat.id, NOW - timedelta(days=9)):
-                await asyncio.sleep(0.005)

@@ -7,7 +7,7 @@ import pytest
 from talkabiz.domain.heard import ReceiptType as R
 from talkabiz.domain.klien import Klien
 from talkabiz.domain.message import Message, Party, Status
-from talkabiz.store import kliens, messages, parties, receipts
+from talkabiz.store import kliens, messages, parties, receipts, retention
 from talkabiz.store.database import transaction
 from talkabiz.store.receipts import Given
 from tests.store.chatting import GROUP, NUMBER, NUMBER_OF_OTHER, accept, hear, meet, move
@@ -91,7 +91,7 @@ async def test_receipts_of_messages_that_nobody_has_are_found_and_forgotten_late
     await note(klien.id, group, party, R.DELIVERED, NOW, wa_id="mine")  # of another chat
     assert await receipts.unclaimed(klien.id, party.id, NOW) == ["B", "A"]
     async with transaction():
-        await receipts.forget_before(later(2))
+        await retention.forget_unclaimed(later(2))
     assert await receipts.unclaimed(klien.id, party.id, later(-9)) == ["A", "B"]
     assert await receipts.unclaimed(klien.id, group.id, later(-9)) == []
     assert len(await receipts.of(klien.id, party.id, "mine")) == 1
