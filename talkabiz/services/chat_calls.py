@@ -18,6 +18,7 @@ from talkabiz.services import records
 from talkabiz.services.conversations import Conversations
 from talkabiz.services.links import Links
 from talkabiz.services.ports import Clock
+from talkabiz.services.visibility import ONLINE_SECONDS, Visibility
 from talkabiz.store import messages
 from talkabiz.store.reading import note_read_up_to
 from talkabiz.store.writing import Tell, Writer
@@ -30,7 +31,16 @@ log = structlog.get_logger(__name__)
 
 
 class ChatCalls:
-    def __init__(self, conversations: Conversations, links: Links, writer: Writer, clock: Clock) -> None:
+    def __init__(
+        self,
+        conversations: Conversations,
+        links: Links,
+        writer: Writer,
+        clock: Clock,
+        *,
+        online_seconds: float = ONLINE_SECONDS,
+    ) -> None:
+        self._visibility = Visibility(conversations, links, online_seconds)
         self._conversations = conversations
         self._links = links
         self._writer = writer
@@ -60,12 +70,16 @@ class ChatCalls:
         await self._call(klien_id, lambda attempt: self._conversations.show_typing(attempt, chat, state))
 
     async def watch_presence(self, klien_id: int, who: str) -> None:
-        """It is told to those alone who are shown as online themselves."""
+        """It is told to those alone who are shown as online themselves: so is this klien, for ONLINE_SECONDS."""
         if who.endswith("@g.us"):
             raise wrong("chat", "bukan alamat orang", "not a person's address")
         with suppress(Unreachable):  # who isn't shown may still have been shown before
-            await self._call(klien_id, lambda attempt: self._conversations.show_presence(attempt, available=True))
+            await self._call(klien_id, lambda attempt: self._visibility.show(klien_id, attempt))
         await self._call(klien_id, lambda attempt: self._conversations.subscribe_presence(attempt, who))
+
+    async def close(self) -> None:
+        """At the end, before the links are closed."""
+        await self._visibility.close()
 
     async def _unread_up_to(self, message: Message) -> list[Message]:
         if message.status is not Status.RECEIVED:

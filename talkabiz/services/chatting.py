@@ -114,6 +114,7 @@ class Chatting:
                 self._outbox = outbox
                 yield rooms
         finally:
+            await calls.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

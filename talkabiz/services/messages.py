@@ -127,7 +127,7 @@ class Messages:
         await self._calls.show_typing(klien_id, await self._address(klien_id, chat), state)
 
     async def watch_presence(self, klien_id: int, chat: str) -> None:
-        """`presence` events of that person, as long as the link stands. Raises as `show_typing`."""
+        """`presence` events of that person, for a while. Raises as `show_typing`."""
         await self._calls.watch_presence(klien_id, await self._address(klien_id, chat))
 
     # --- how fast -----------------------------------------------------------------------------------------------------

@@ -55,7 +55,8 @@ async def post_typing(klien_id: str, chat: str, data: chat_bodies.Typing) -> tup
 async def post_presence(klien_id: str, chat: str, data: Body) -> tuple[str, int]:
     """Ask whether a person is there.
 
-    What comes of it is pushed as `presence`, as long as the session stays connected; some tell nobody.
+    What comes of it is pushed as `presence`, for five minutes, in which the klien itself is shown as online: WhatsApp
+    tells nobody else. Ask again to go on. Some tell nobody.
     """
     del data
     allowed = allow(parse_path_id(klien_id), Scope.MESSAGE)
