@@ -20,6 +20,7 @@ from talkabiz.doctor.machine import (
     check_ffmpeg,
     check_memory,
 )
+from talkabiz.doctor.media import MEDIA, check_media
 from talkabiz.doctor.network import CLOCK, DNS, STEP_SECONDS, TCP, TLS, check_network
 from talkabiz.doctor.port import PORT, check_port
 from talkabiz.doctor.settings import read_settings
@@ -72,11 +73,12 @@ def _of_the_installation(settings: Settings | None) -> list[Look]:
 
 def _of_the_settings(s: Settings) -> list[Look]:
     network = mark_of(bytes.fromhex(s.wa_root_key)) if s.wa_root_key else REAL
-    places = [s.sessions_dir, *places_of(s.database_url)]
+    places = [s.sessions_dir, s.media_dir, *places_of(s.database_url)]
     return [
         Look((MEMORY,), lambda: [check_memory(s.max_memory)]),
         Look((DISK,), lambda: [check_disk(*places)]),
         Look((SESSIONS,), lambda: [check_sessions(s.sessions_dir, network)]),
+        Look((MEDIA,), lambda: [check_media(s.media_dir)]),
         Look((DATABASE,), lambda: [check_database(s.database_url)], SECONDS + SPARE_SECONDS),
         Look((PORT,), lambda: [check_port(s.host, s.port, is_in_use=is_in_use(s.sessions_dir))]),
         Look(

@@ -50,7 +50,7 @@ def is_in_use(directory: Path) -> bool:
 
 
 def check_disk(*places: Path) -> Check:
-    """Where rows and devices are written: the fullest of the disks."""
+    """Where rows, devices and files of messages are written: the fullest of the disks."""
     free, place = min((shutil.disk_usage(there).free, there) for there in map(nearest, places))
     found = f"{free // 10**6} MB free at {place}"
     advice = "Make room: what can't be written can't be linked or sent."

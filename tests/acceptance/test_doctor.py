@@ -26,8 +26,8 @@ pytestmark = pytest.mark.soak  # each is short; together they would take make te
 
 CONFINED = "tests.confined"
 NAMES = (
-    *("settings", "libmagic", "library", "ffmpeg", "descriptors", "memory", "disk", "sessions", "database", "port"),
-    *("whatsapp-dns", "whatsapp-tcp", "whatsapp-tls", "clock"),
+    *("settings", "libmagic", "library", "ffmpeg", "descriptors", "memory", "disk", "sessions", "media"),
+    *("database", "port", "whatsapp-dns", "whatsapp-tcp", "whatsapp-tls", "clock"),
 )
 NOT_LOOKED_AT = {"whatsapp-dns", "whatsapp-tcp", "whatsapp-tls", "clock"}
 
@@ -107,6 +107,7 @@ async def test_before_the_first_start_all_is_well_and_nothing_is_made(home: Path
     assert "neonize 0." in found.checks["library"]["found"]
     assert "isn't there yet" in found.checks["database"]["found"]
     assert "isn't there yet" in found.checks["sessions"]["found"]
+    assert "isn't there yet" in found.checks["media"]["found"]
 
 
 async def test_beside_a_server_that_runs_all_is_well_and_nothing_is_made(home: Path) -> None:
@@ -118,6 +119,7 @@ async def test_beside_a_server_that_runs_all_is_well_and_nothing_is_made(home: P
         assert (found.code, found.of("fail"), found.of("warn") - {"ffmpeg"}) == (0, set(), set())
         assert "our server runs at" in found.checks["port"]["found"]
         assert "in use by a running server" in found.checks["sessions"]["found"]
+        assert "media: writable, private" in found.checks["media"]["found"]
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["in order", "killed"])
@@ -343,6 +345,44 @@ async def test_a_file_in_the_place_of_sessions_is_told(home: Path) -> None:
 
 async def test_a_path_that_the_library_would_misread_is_told(home: Path) -> None:
     (await look(home, sessions_dir="what?")).fails_alone("sessions", "?", advice="TALKABIZ_SESSIONS_DIR")
+
+
+# --- media/ -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o710])
+async def test_media_that_others_may_look_into_are_told(home: Path, mode: int) -> None:
+    (home / "media").mkdir()
+    (home / "media").chmod(mode)
+    (await look(home)).warns("media", "other users", f"{mode:04o}", advice=f"chmod 700 {home}/media")
+
+
+@pytest.mark.parametrize("what", ["media", "media/.coming", "media/1"])
+async def test_media_that_can_not_be_written_are_told(home: Path, what: str) -> None:
+    for name in ("media", "media/.coming", "media/1"):
+        (home / name).mkdir(mode=0o700)
+    (home / what).chmod(0o500)
+    found = await look(home, module=CONFINED)
+    found.fails_alone("media", f"{home / what} can't be written", "mode 0500", advice="chown")
+
+
+async def test_media_that_can_not_be_made_are_told(home: Path) -> None:
+    (home / "locked").mkdir(mode=0o500)
+    found = await look(home, module=CONFINED, media_dir="locked/media")
+    found.fails_alone("media", "can't be made", advice="TALKABIZ_MEDIA_DIR")
+
+
+@pytest.mark.parametrize("media_dir", ["taken", "taken/media"])
+async def test_a_file_in_the_place_of_media_is_told(home: Path, media_dir: str) -> None:
+    (home / "taken").touch()
+    found = await look(home, media_dir=media_dir)
+    found.fails_alone("media", f"{home}/taken is not a directory", advice="TALKABIZ_MEDIA_DIR")
+
+
+async def test_a_full_disk_of_media_is_told(home: Path) -> None:
+    (home / "disk").mkdir()
+    found = await look(home, module=CONFINED, media_dir=str(home / "disk/media"))
+    found.fails_alone("disk", "MB free at", "disk", advice="Make room")
 
 
 # --- the database -----------------------------------------------------------------------------------------------------
