@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ from talkabiz.domain.content import (
 from talkabiz.domain.heard import MessageHeard, UndecryptableHeard
 from talkabiz.sandbox.chats import Attachment
 from talkabiz.whatsapp.calls import LARGEST_MESSAGE
-from talkabiz.whatsapp.conversations import STUCK, LocalConversations
+from talkabiz.whatsapp.conversations import STUCK, STUCK_SECONDS, LocalConversations
 from talkabiz.whatsapp.outgoing import message_of
 from talkabiz.whatsapp.pool import THREADS
 from talkabiz.whatsapp.run import Run
@@ -312,16 +313,31 @@ async def test_a_session_whose_send_never_ends_is_started_anew(shop: Shop, ear: 
     await until(lambda: talks.sending == 0)
 
 
-async def test_a_send_that_ends_late_costs_no_session(shop: Shop, ear: Ear) -> None:
-    talks = LocalConversations(shop.edge, loop=asyncio.get_running_loop(), send_seconds=0.5, stuck_seconds=0.5)
+class Timers:
+    """In place of the loop's: they ring when the test says so, however slow the machine is."""
+
+    def __init__(self) -> None:
+        self.armed: list[tuple[float, Callable[[], None]]] = []
+
+    def call_later(self, seconds: float, ring: Callable[..., None], *given: object) -> None:
+        self.armed.append((seconds, partial(ring, *given)))
+
+
+async def test_a_send_that_ends_late_costs_no_session(
+    shop: Shop, talks: LocalConversations, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasty, timers = LocalConversations(shop.edge, loop=asyncio.get_running_loop(), send_seconds=1), Timers()
+    monkeypatch.setattr(hasty, "_loop", timers)
     await talks.send(shop.attempt, jid(ANI), Text("kenalan"))
     shop.world.inject("no_ack", SHOP, count=1)
-    assert await fails(talks.send(shop.attempt, jid(ANI), Text("lambat"))) == ("unanswered", True)
+    assert await fails(hasty.send(shop.attempt, jid(ANI), Text("lambat"))) == ("unanswered", True)
+    [(seconds, ring)] = timers.armed
+    assert seconds == STUCK_SECONDS
     shop.world.inject("drop", SHOP)
-    await until(lambda: talks.sending == 0)
-    await asyncio.sleep(1)
-    assert i.EngineFailed not in ear.kinds(shop.attempt)
+    await until(lambda: hasty.sending == 0)
+    ring()
     await talks.send(shop.attempt, jid(ANI), Text("lagi"))
+    assert i.EngineFailed not in ear.kinds(shop.attempt)
 
 
 # --- threads ----------------------------------------------------------------------------------------------------------
