@@ -30,11 +30,11 @@ serve: $(BIN)/.installed $(CLIENT) ## Run it, and print a login link; SANDBOX=1 
 	@exec $(BIN)/talkabiz serve $(given_host) $(given_port) $(with_sandbox)
 
 test: lint chromium $(CLIENT) $(INDEPENDENT) ## Check everything: style, types, house rules, tests (the long ones are in soak)
-	@$(BIN)/python -m pytest -m "not soak and not alone" -n 2 --dist loadfile $(ARGS)
+	@.ci/pytest.sh -m "not soak and not alone" -n 3 --dist loadfile $(ARGS)
 	@$(BIN)/python -m pytest -m "alone and not soak" $(ARGS) $(may_be_none)
 
 soak: $(BIN)/.tested $(CLIENT) chromium ## Run the tests that are too long for that: under half an hour
-	@$(BIN)/python -m pytest -m "soak and not alone" -n 2 --dist load $(ARGS) $(may_be_none)
+	@.ci/pytest.sh -m "soak and not alone" -n 3 --dist load $(ARGS) $(may_be_none)
 	@$(BIN)/python -m pytest -m "soak and alone" $(ARGS) $(may_be_none)
 
 bench: $(BIN)/.tested $(CLIENT) ## Measure: time to a QR and to connected, push latency, messages a second, memory a session
