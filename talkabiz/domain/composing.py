@@ -11,6 +11,7 @@ from talkabiz.domain.content import (
     Location,
     Media,
     Poll,
+    Preview,
     Quote,
     Reaction,
     Ref,
@@ -21,16 +22,18 @@ from talkabiz.domain.content import (
 from talkabiz.domain.message import Direction, Message
 
 
-def content_of(message: Message, *, stored: Stored | None = None, target: Message | None = None) -> Content:
+def content_of(
+    message: Message, *, stored: Stored | None = None, target: Message | None = None, preview: Preview | None = None
+) -> Content:
     """`stored`: where a medium was uploaded to. `target`: the message that a reaction, an edit or a revocation is
-    about, if we have it. ValueError: there is no such content.
+    about, if we have it. `preview`: of a text's link. ValueError: there is no such content.
     """
     text, more = message.text or "", message.content
     if message.kind in MEDIA:
         return _media(message, stored)
     match message.kind:
         case Kind.TEXT:
-            return Text(text)
+            return Text(text, preview)
         case Kind.LOCATION:
             return Location(more["latitude"], more["longitude"], more["name"], more["address"])
         case Kind.CONTACT:

@@ -57,8 +57,19 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What is shown of the page that a text leads to, by the `url` in it. `thumbnail`: a small JPEG, or empty."""
+
+    url: str
+    title: str
+    description: str = ""
+    thumbnail: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     text: str
+    preview: Preview | None = None
 
     @property
     def kind(self) -> Kind:

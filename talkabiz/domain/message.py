@@ -160,6 +160,10 @@ class Message:
     receipts: Mapping[str, int] | None = None
     """Of a group: how many have it `delivered`, `read`, `played`, and `of` how many that is known."""
 
+    @property
+    def wants_preview(self) -> bool:
+        return self.kind is Kind.TEXT and bool(self.content.get("preview"))
+
     def as_dict(self) -> dict[str, Any]:
         """As REST, sockets and webhooks show it; `seq` comes with the journal (CONTRACT.md section 5)."""
         is_ours = self.direction is Direction.OUT

@@ -2,7 +2,7 @@
 
 `text` and `content` of each kind, in both directions:
 
-    text                    the text                              {}
+    text                    the text                              {}; {"preview": true} where we were asked to show one
     image, video, audio,    the caption, or null                  {}; the file is the message's `media`
     voice, document,
     sticker

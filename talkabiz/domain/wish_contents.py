@@ -65,6 +65,14 @@ def _nothing(given: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _text(given: Mapping[str, Any]) -> dict[str, Any]:
+    preview = given.get("preview", False)
+    if not isinstance(preview, bool):
+        raise wrong("preview", "true atau false", "true or false")
+    _nothing({name: value for name, value in given.items() if name != "preview"})
+    return {"preview": True} if preview else {}
+
+
 def _location(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "latitude": _degrees("latitude", given.get("latitude"), 90),
@@ -105,6 +113,7 @@ def _pointing(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _CONTENTS: Mapping[Kind, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    Kind.TEXT: _text,
     Kind.LOCATION: _location,
     Kind.CONTACT: _contact,
     Kind.POLL: _poll,

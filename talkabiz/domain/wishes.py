@@ -30,10 +30,10 @@ class Wish:
     """`to`: a phone's number in any spelling, or the JID of a person or a group; checked, a JID.
 
     `text`: a text, a caption, a poll's question, a reaction's emoji ("" takes it back) or an edit's new text.
-    `content`: of a location `{latitude, longitude, name, address}`, a contact `{name, vcard}`, a poll
-    `{options, choices}`, a reaction, edit or revoke `{message_id}`; else empty. `message_id` and `reply_to`: a number
-    of ours, or WhatsApp's id as text. `expires_in` is in seconds from `send_at`, or from now. `forwards`: how often it
-    was sent on, this time included; 0: it was written for this chat.
+    `content`: of a text `{preview}` (whether to show its link's page), a location `{latitude, longitude, name,
+    address}`, a contact `{name, vcard}`, a poll `{options, choices}`, a reaction, edit or revoke `{message_id}`; else
+    empty. `message_id` and `reply_to`: a number of ours, or WhatsApp's id as text. `expires_in` is in seconds from
+    `send_at`, or from now. `forwards`: how often it was sent on, this time included; 0: it was written for this chat.
     """
 
     to: str

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from talkabiz.domain.answers import Group, Member
-from talkabiz.domain.content import Contact, Content, Edit, Location, Media, Poll, Reaction, Revoke, Text
+from talkabiz.domain.content import Contact, Content, Edit, Location, Media, Poll, Preview, Reaction, Revoke, Text
 from talkabiz.sandbox.chat_log import Entry
 from talkabiz.sandbox.handsets import Handset, Handsets
 
@@ -73,7 +73,7 @@ class ChatViews:
 
 def _text(content: Content | None) -> str | None:
     match content:
-        case Text(text) | Edit(text=text):
+        case Text(text=text) | Edit(text=text):
             return text
         case Media(caption=caption):
             return caption or None
@@ -107,6 +107,9 @@ def _special(content: Content | None) -> dict[str, Any]:
             return {"contact": {"name": name, "vcard": vcard}}
         case Poll(question, options, choices):
             return {"poll": {"question": question, "options": list(options), "choices": choices}}
+        case Text(preview=Preview() as preview):
+            shown = {"url": preview.url, "title": preview.title, "description": preview.description or None}
+            return {"preview": {**shown, "thumbnail_size": len(preview.thumbnail)}}
         case Reaction(to, emoji):
             return {"reaction": emoji, "message_id": to.id}
         case Edit(of) | Revoke(of):

@@ -26,6 +26,7 @@ from talkabiz.services.messages import Messages
 from talkabiz.services.outbox import DRAIN_SECONDS, Outbox
 from talkabiz.services.paces import Paces
 from talkabiz.services.ports import Clock
+from talkabiz.services.previews import Previews
 from talkabiz.services.retention import Retention
 from talkabiz.services.spool import Spool
 from talkabiz.services.turns import Room
@@ -90,7 +91,8 @@ class Chatting:
         """
         conversations, writer, clock = self._conversations, self._writer, self._clock
         paces = Paces(writer, links.session_of, clock, limit=links.limit)
-        delivery = Delivery(conversations, self.media, writer, clock)
+        previews = Previews(self.media.fetch, self.media.on_thread)
+        delivery = Delivery(conversations, self.media, previews, writer, clock)
         outbox = Outbox(Room(delivery, paces, writer, clock, links.session_of), self._journal)
         acceptance = Acceptance(links, paces, self.media, writer, clock)
         calls = ChatCalls(conversations, links, writer, clock)

@@ -21,6 +21,7 @@ from talkabiz.domain.wishes import POINTING
 from talkabiz.services.conversations import Conversations
 from talkabiz.services.media import MediaStore
 from talkabiz.services.ports import Clock
+from talkabiz.services.previews import Previews
 from talkabiz.store import messages, parties
 from talkabiz.store.writing import Tell, Writer
 
@@ -39,14 +40,19 @@ class Ready:
 
 
 class Delivery:
-    def __init__(self, conversations: Conversations, media: MediaStore, writer: Writer, clock: Clock) -> None:
+    def __init__(
+        self, conversations: Conversations, media: MediaStore, previews: Previews, writer: Writer, clock: Clock
+    ) -> None:
         self._conversations = conversations
         self._media = media
+        self._previews = previews
         self._writer = writer
         self._clock = clock
 
     async def prepare(self, message: Message, attempt: str, *, is_new: bool) -> Ready | Outcome:
-        """Asks for a stranger's number and uploads what there is to upload; or how it ends before it is sent."""
+        """Asks for a stranger's number, uploads what there is to upload and looks at the page of a link that is to be
+        shown; or how it ends before it is sent.
+        """
         try:
             if is_new and not await self._is_there(message, attempt):
                 return outcomes.failed("not_on_whatsapp")
@@ -56,9 +62,10 @@ class Delivery:
         except NotFound:
             return outcomes.failed("media_gone")
         target = await self._meant(message, message.content.get("wa_id")) if message.kind in POINTING else None
+        preview = await self._previews.of(message.text or "") if message.wants_preview else None
         quote = quote_of(message, await self._meant(message, message.reply_to))
         try:
-            return Ready(content_of(message, stored=stored, target=target), quote)
+            return Ready(content_of(message, stored=stored, target=target, preview=preview), quote)
         except (ValueError, KeyError):
             log.exception("message_not_sendable", klien_id=message.klien_id, message_id=message.id)
             return outcomes.failed("internal")

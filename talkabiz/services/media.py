@@ -75,11 +75,11 @@ class MediaStore:
 
     def __init__(self, files: Files, writer: Writer, clock: Clock, fetch: Fetch, voices: Voices, *, days: int) -> None:
         self.files = files
+        self.fetch = fetch
         self.news = asyncio.Event()
         """Set by `wake`, for whoever fetches what is pending."""
         self._writer = writer
         self._clock = clock
-        self._fetch = fetch
         self._voices = voices
         self._days = days
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="media")
@@ -137,7 +137,7 @@ class MediaStore:
             async def into(piece: bytes) -> None:
                 await self.on_thread(coming.write, piece)
 
-            told = await self._fetch(url, into, most_bytes=rules.MOST_BYTES[kind])
+            told = await self.fetch(url, into, most_bytes=rules.MOST_BYTES[kind])
             try:
                 return await self._take(klien_id, coming, kind, told.content_type, filename or told.filename)
             except MediaRefused as error:

@@ -18,7 +18,7 @@ from talkabiz.domain.media_rules import MOST_PIXELS, Seen
 from talkabiz.domain.opus import LONGEST_PAGE, seconds_of
 
 # By its reader alone: `Image.open` would try all that there are on a file that says it is a picture.
-_READERS: Mapping[str, Callable[[BinaryIO], Image.Image]] = {
+READERS: Mapping[str, Callable[[BinaryIO], Image.Image]] = {
     "image/jpeg": JpegImageFile,
     "image/png": PngImageFile,
     "image/webp": WebPImageFile,
@@ -38,7 +38,7 @@ def look(path: Path) -> Seen:
 def check_picture(path: Path, type_: str) -> None:
     """Raises MediaRefused for a picture that can't be read, or is too large to be shown. Its pixels stay packed."""
     try:
-        with path.open("rb") as file, _READERS[type_](file) as picture:
+        with path.open("rb") as file, READERS[type_](file) as picture:
             width, height = picture.size
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
         raise MediaRefused(Sentence("Gambarnya rusak.", "The picture is damaged.")) from error

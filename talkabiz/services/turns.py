@@ -115,7 +115,7 @@ class Turns:
             return await self._rest(now, at)
         if self._ready and self._ready[0] == message.id:
             return Plan(claims=message, rest=0)
-        if done and (is_new or message.kind in MEDIA):
+        if done and (is_new or message.kind in MEDIA or message.wants_preview):
             return AT_ONCE  # first what is done is stored, for this may take minutes
         return await self._prepare(message, attempt, is_new=is_new)
 

@@ -114,8 +114,11 @@ class Mentioning(Answering):
 
 
 class NewText(Mentioning):
+    """`preview`: show title, description and picture of the page that the first https link in it leads to."""
+
     type: Literal["text"] = "text"
     text: Words
+    preview: bool = False
 
 
 class NewPicture(Mentioning):

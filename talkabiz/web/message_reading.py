@@ -136,7 +136,9 @@ def wish_of(message: bodies.Outgoing) -> Wish | Forward:
     text: str | None = None
     content: Mapping[str, Any] = _pointing(message)
     match message:
-        case bodies.NewText() | bodies.NewEdit():
+        case bodies.NewText():
+            text, content = message.text, {"preview": message.preview}
+        case bodies.NewEdit():
             text = message.text
         case bodies.NewPicture():
             text = message.caption

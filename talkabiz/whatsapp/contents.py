@@ -16,6 +16,7 @@ from talkabiz.domain.content import (
     Location,
     Media,
     Poll,
+    Preview,
     Reaction,
     Ref,
     Revoke,
@@ -80,7 +81,10 @@ def _conversation(words: str | bytes) -> Text:
 
 
 def _extended(part: Any) -> Text:
-    return Text(text(part.text))
+    if not part.matchedText or not part.title:
+        return Text(text(part.text))
+    preview = Preview(text(part.matchedText), text(part.title), text(part.description), part.JPEGThumbnail)
+    return Text(text(part.text), preview)
 
 
 def _location(part: Any) -> Location:

@@ -64,7 +64,16 @@ def _build(content: object, chat: str) -> Any:
 @_build.register
 def _(content: Text, chat: str) -> Any:
     del chat
-    return e2e().Message(conversation=content.text)
+    if content.preview is None:
+        return e2e().Message(conversation=content.text)
+    message = e2e().Message()
+    part, preview = message.extendedTextMessage, content.preview
+    part.text, part.matchedText, part.title = content.text, preview.url, preview.title
+    if preview.description:
+        part.description = preview.description
+    if preview.thumbnail:
+        part.JPEGThumbnail = preview.thumbnail
+    return message
 
 
 @_build.register

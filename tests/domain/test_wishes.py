@@ -95,6 +95,8 @@ def test_mentions_are_jids() -> None:
         (Kind.TEXT, {"text": "\ud800"}, "text"),
         (Kind.TEXT, {"media_id": 3}, "media"),
         (Kind.TEXT, {"content": {"latitude": 1}}, "latitude"),
+        (Kind.TEXT, {"content": {"preview": 1}}, "preview"),
+        (Kind.IMAGE, {"content": {"preview": True}}, "preview"),
         (Kind.IMAGE, {"media_id": None}, "media"),
         (Kind.VOICE, {"text": "dengar"}, "caption"),
         (Kind.STICKER, {"text": "lihat"}, "caption"),

@@ -23,12 +23,13 @@ from talkabiz.services.acceptance import Acceptance
 from talkabiz.services.chat_calls import ChatCalls
 from talkabiz.services.conversations import Overhear
 from talkabiz.services.delivery import Delivery
-from talkabiz.services.fetching import Fetched, Sink
+from talkabiz.services.fetching import Fetch, Fetched, Sink
 from talkabiz.services.media import MediaStore
 from talkabiz.services.media_files import Files
 from talkabiz.services.messages import Messages
 from talkabiz.services.outbox import Outbox
 from talkabiz.services.paces import Paces
+from talkabiz.services.previews import Previews
 from talkabiz.services.standing import Accepted
 from talkabiz.services.turns import Room
 from talkabiz.services.voices import Voices
@@ -252,14 +253,16 @@ async def fetch_nothing(url: str, into: Sink, *, most_bytes: int, seconds: float
     raise NotImplementedError
 
 
-def make_post(bench: Bench, folder: Path, conversations: ScriptedConversations | None = None) -> Post:
+def make_post(
+    bench: Bench, folder: Path, conversations: ScriptedConversations | None = None, fetch: Fetch = fetch_nothing
+) -> Post:
     """Not serving yet."""
     links, clock = bench.sessions.links, bench.clock
     conversations = conversations or ScriptedConversations()
     writer = FrailWriter(bench.journal.publish)
-    media = MediaStore(Files.open(folder / "media"), writer, clock, fetch_nothing, Voices(), days=30)
+    media = MediaStore(Files.open(folder / "media"), writer, clock, fetch, Voices(), days=30)
     paces = Paces(writer, links.session_of, clock, limit=links.limit)
-    delivery = Delivery(conversations, media, writer, clock)
+    delivery = Delivery(conversations, media, Previews(media.fetch, media.on_thread), writer, clock)
     outbox = Outbox(Room(delivery, paces, writer, clock, links.session_of), bench.journal)
     acceptance = Acceptance(links, paces, media, writer, clock)
     calls = ChatCalls(conversations, links, writer, clock)

@@ -70,7 +70,9 @@ async def test_a_message_is_accepted_and_can_be_looked_at(sender: Client, path: 
 
 
 KINDS: list[tuple[Json, Json]] = [
-    ({"text": "halo", "mentions": [ANI]}, {"type": "text", "mentions": [f"{ANI}@s.whatsapp.net"]}),
+    ({"text": "halo", "mentions": [ANI]}, {"type": "text", "mentions": [f"{ANI}@s.whatsapp.net"], "content": {}}),
+    ({"text": "lihat https://a.example", "preview": True}, {"content": {"preview": True}}),
+    ({"text": "lihat https://a.example", "preview": False}, {"content": {}}),
     (
         {"type": "location", "location": {"latitude": -6.2, "longitude": 106}},
         {"text": None, "content": {"latitude": -6.2, "longitude": 106.0, "name": "", "address": ""}},
@@ -229,6 +231,12 @@ WRONG: list[tuple[object, set[str]]] = [
     ({"to": ANI, "type": "reaction", "reaction": "👍"}, {"message_id"}),
     ({"to": ANI, "type": "revoke", "message_id": 99}, {"message_id"}),
     ({"to": ANI, "type": "revoke", "message_id": 1, "reply_to": 1}, {"reply_to"}),
+    ({"to": ANI, "text": "x", "preview": 1}, {"preview"}),
+    ({"to": ANI, "text": "x", "preview": "true"}, {"preview"}),
+    ({"to": ANI, "text": "x", "preview": None}, {"preview"}),
+    ({"to": ANI, "type": "edit", "message_id": 1, "text": "x", "preview": True}, {"preview"}),
+    ({"to": ANI, "type": "document", "media": {"base64": "eA=="}, "preview": True}, {"preview"}),
+    ({"to": ANI, "type": "forward", "message_id": 1, "preview": True}, {"preview"}),
     ({"to": ANI, "type": "forward"}, {"message_id"}),
     ({"to": ANI, "type": "forward", "message_id": 99}, {"message_id"}),
     ({"to": ANI, "type": "forward", "message_id": True}, {"message_id"}),
@@ -257,6 +265,7 @@ async def test_what_is_wrong_is_named_and_nothing_is_kept(
         (form(to=ANI, type="text"), {"type"}),
         (form(to=ANI, expires_in="x"), {"expires_in"}),
         (form(to=ANI, media="x"), {"media"}),
+        (form(to=ANI, preview="true"), {"preview"}),
     ],
 )
 async def test_a_form_is_read_as_strictly(sender: Client, path: str, how: Json, fields: set[str]) -> None:

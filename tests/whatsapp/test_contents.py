@@ -18,6 +18,7 @@ from talkabiz.domain.content import (
     Location,
     Media,
     Poll,
+    Preview,
     Quote,
     Reaction,
     Ref,
@@ -61,6 +62,8 @@ def test_an_answer_comes_back_with_what_it_answers(text: str) -> None:
         Media(Kind.IMAGE, STORED, "image/png", caption="lihat"),
         Media(Kind.DOCUMENT, STORED, "application/pdf", caption="baca", filename="a.pdf"),
         Media(Kind.VOICE, STORED, "audio/ogg; codecs=opus", seconds=7),
+        Text("lihat https://a.example", Preview("https://a.example", "Promo", "Murah", b"jpeg")),
+        Text("lihat https://a.example", Preview("https://a.example", "Promo")),
         Location(-6.2, 106.8, "Kantor", "Jakarta"),
         Contact("Ani", "BEGIN:VCARD\nFN:Ani\nEND:VCARD"),
         Poll("Kapan?", ("Senin", "Selasa"), 1),
@@ -98,6 +101,13 @@ def test_what_is_sent_on_is_marked_and_otherwise_the_same(content: Content) -> N
     assert content_in(raw) == content
     assert forwards_of(e2e().Message.FromString(raw)) == 3
     assert forwards_of(e2e().Message.FromString(message_of(content, ANI))) == 0
+
+
+def test_an_answer_and_a_preview_stand_side_by_side() -> None:
+    content = Text("lihat https://a.example", Preview("https://a.example", "Promo"))
+    raw = message_of(content, ANI, Quote("3EB0", BUDI))
+    assert content_in(raw) == content
+    assert reply_to(e2e().Message.FromString(raw)) == "3EB0"
 
 
 @pytest.mark.parametrize(("marked", "score", "forwards"), [(True, 0, 1), (True, 7, 7), (False, 7, 0)])
