@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from talkabiz.config import Settings
-from tests.running import CHECKOUT, Finished, Server, finish, serving, talkabiz
+from tests.running import CHECKOUT, Finished, Server, finish, serving, talkabiz, until
 
 CONFINED = "tests.confined"
 PEER_KEY = "429683C4C977415CAAFCCE10F7D57E11"
@@ -160,6 +163,30 @@ async def test_the_help_of_serve_lists_every_setting_with_its_default(home: Path
         assert f"TALKABIZ_{name.upper()}: {field.description}" in text
         if field.default not in {None, ()}:
             assert f"{field.description} [default: {field.default}]" in text
+
+
+async def test_messages_are_kept_for_as_long_as_it_is_set(home: Path) -> None:
+    assert (await finish(home, "klien", "add", "Toko Sinar")).code == 0
+
+    def ask(statement: str) -> list[str]:
+        with closing(sqlite3.connect(home / "talkabiz.db", isolation_level=None)) as connection:
+            return [text for (text,) in connection.execute(statement)]
+
+    async def only_young_ones_are_left() -> bool:
+        return ask("SELECT text FROM messages ORDER BY id") == ["young"]
+
+    ask("INSERT INTO parties (klien_id, jid, unread, created_at) VALUES (1, '628111@s.whatsapp.net', 0, 0)")
+    now = datetime.now(UTC)
+    for text, at in (("old", now - timedelta(days=31)), ("young", now - timedelta(days=29))):
+        ask(
+            "INSERT INTO messages (klien_id, chat_id, direction, source, type, text, content, mentions, status,"  # noqa: S608 - words of ours
+            f" status_at, tries, created_at) VALUES (1, 1, 'in', 'contact', 'text', '{text}', '{{}}', '[]', 'received',"
+            f" '{at}', 0, '{at}')"
+        )
+    async with serving(home):
+        assert len(ask("SELECT text FROM messages")) == 2
+    async with serving(home, message_days="30"):
+        await until(only_young_ones_are_left)
 
 
 # --- behind a proxy ---------------------------------------------------------------------------------------------------
