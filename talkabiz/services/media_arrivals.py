@@ -71,6 +71,9 @@ class Arrivals:
         self._connected = connected
         self._changed = changed
         self._running: dict[int, asyncio.Task[bool]] = {}
+        self._ended: set[int] = (
+            set()
+        )  # since it was last looked what is due, which may have been before that was stored
         self._of_klien: Counter[int] = Counter()
         self._large = 0
 
@@ -96,14 +99,16 @@ class Arrivals:
         connected, goes_on = dict(self._connected()), True
         while goes_on and len(self._running) < MOST_AT_ONCE:
             free = [klien_id for klien_id in connected if self._of_klien[klien_id] < MOST_OF_A_KLIEN]
+            self._ended.clear()
             rows = await media.due(self._clock.now(), PAGE, free)
             begun = [row for row in rows if self._start(row, connected[row.klien_id])]
             goes_on = bool(begun) and len(rows) == PAGE
 
     def _start(self, row: MediaRow, attempt: str) -> bool:
-        """Unless it runs already, or has to wait for others."""
+        """Unless it runs already, or has just ended, or has to wait for others."""
         is_full = len(self._running) >= MOST_AT_ONCE or self._of_klien[row.klien_id] >= MOST_OF_A_KLIEN
-        if is_full or row.id in self._running or (_is_large(row) and self._large):
+        is_known = row.id in self._running or row.id in self._ended
+        if is_full or is_known or (_is_large(row) and self._large):
             return False
         task = asyncio.create_task(self._fetch(row, attempt), name=f"media {row.id}")
         self._running[row.id] = task
@@ -114,6 +119,7 @@ class Arrivals:
 
     def _end(self, row: MediaRow, done: asyncio.Task[bool]) -> None:
         del self._running[row.id]
+        self._ended.add(row.id)
         self._of_klien[row.klien_id] -= 1
         self._large -= _is_large(row)
         if done.cancelled():

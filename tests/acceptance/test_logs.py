@@ -209,6 +209,7 @@ class Story:
         return "\n".join([*(line for line in self.stdout if not line.startswith(TOLD_ONCE)), self.stderr])
 
 
+@pytest.mark.soak
 async def test_a_whole_linking_leaves_no_secret_in_a_console_log(home: Path) -> None:
     story = Story(home, "console")
     await story.tell()
@@ -221,6 +222,7 @@ async def test_a_whole_linking_leaves_no_secret_in_a_console_log(home: Path) -> 
     assert [line for line in lines if line.startswith("2026-11-24T00:00")] == []
 
 
+@pytest.mark.soak
 async def test_a_whole_linking_leaves_no_secret_in_a_json_log_and_each_line_is_an_object(home: Path) -> None:
     story = Story(home, "json", api_key=CHOSEN_KEY)
     await story.tell()
@@ -251,6 +253,7 @@ async def test_a_start_that_is_refused_is_told_in_json_too(home: Path, argument:
     assert [line for line in lines if list(line) != FIRST] == []
 
 
+@pytest.mark.soak
 async def test_the_same_story_without_redaction_is_found_out(home: Path) -> None:
     """The search can fail: what the two above don't find stands in the log of a program that hides nothing."""
     story = Story(home, "console", module="tests.unredacted")

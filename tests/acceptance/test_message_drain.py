@@ -15,6 +15,7 @@ DRAIN_SECONDS = 10
 """What is under way gets so long."""
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("fault", [None, "no_ack"])
 async def test_a_server_that_is_told_to_stop_waits_for_what_is_under_way_and_no_longer(
     home: Path, fault: str | None

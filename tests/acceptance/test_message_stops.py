@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.running import Loopback, Phones, Server, loopback, serving, until
 
 SHOP, ANI = "628111000031", "628111000032"
@@ -48,6 +50,7 @@ async def messages(server: Server, klien_id: int) -> list[dict[str, Any]]:
             return found
 
 
+@pytest.mark.soak
 async def test_a_server_that_is_stopped_in_the_middle_has_all_that_came_once_and_in_order(home: Path) -> None:
     (home / "far").mkdir()
     async with loopback(home / "far") as far:

@@ -95,6 +95,7 @@ async def test_the_root_key_is_refused_without_proxy_and_ca(home: Path, given: s
 # --- devices ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 async def test_what_was_linked_in_a_sandbox_waits_for_it_and_the_real_whatsapp_never_hears_of_it(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +129,7 @@ async def test_what_was_linked_in_a_sandbox_waits_for_it_and_the_real_whatsapp_n
         assert (await server.wait_for(linked, "connected"))["me"]["phone"] == NUMBER
 
 
+@pytest.mark.soak
 async def test_devices_of_two_sandboxes_stand_side_by_side_and_each_comes_back_in_its_own(
     home: Path, tmp_path: Path
 ) -> None:
@@ -150,6 +152,7 @@ async def test_devices_of_two_sandboxes_stand_side_by_side_and_each_comes_back_i
             await server.link(Phones(world.http), ours, OTHER)
 
 
+@pytest.mark.soak
 async def test_a_real_device_is_left_alone_while_a_sandbox_is_on(home: Path) -> None:
     async with serving(home, "--sandbox") as server:
         klien_id = await server.add_klien("Toko Sinar")

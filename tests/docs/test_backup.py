@@ -36,6 +36,7 @@ def test_the_page_has_a_copy_to_make() -> None:
     assert [block.mark for block in blocks(BACKUP)] == [RUN]
 
 
+@pytest.mark.soak
 async def test_a_copy_made_while_the_server_runs_is_put_back(home: Path, old: Path) -> None:
     """Of three kliens one is linked when it is made, one is later, and one is new by then."""
     async with loopback(home) as world:
@@ -58,6 +59,7 @@ async def test_a_copy_made_while_the_server_runs_is_put_back(home: Path, old: Pa
         assert not await _has_no_device(phones, LATEST), "the page says that the phone still shows it"
 
 
+@pytest.mark.soak
 async def test_a_stopped_server_is_moved_without_a_qr_and_what_it_leaves_behind_is_old_or_lost(
     home: Path, old: Path, new: Path
 ) -> None:
