@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs tests side by side. Those that failed get a second try, one by one, with nothing beside them: a deadline that a
-# busy machine made them miss is met then, and a fault fails again. Both runs stand in the output. More than ten
-# failures are no accident, and an interrupted or impossible run isn't repeated.
+# busy machine made them miss is met then. A fault that shows only now and then may pass as well, so both runs stand in
+# the output. More than ten failures are no accident, and an interrupted or impossible run isn't repeated.
 set -u
 pytest() { .venv/bin/python -m pytest "$@"; }
 

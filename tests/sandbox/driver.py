@@ -41,7 +41,7 @@ _keep: list[Any] = []
 _lock = threading.Lock()
 _gate = Gate()
 _may_stop: dict[str, bool] = {}
-"""Whether a session may be stopped: from its start, and from a status, to event 0 it has the tables yet to read."""
+"""Not from a start to its first sign, nor from a status to event 0: the session has yet to read the tables."""
 _stopped: set[str] = set()
 STOP_SECONDS = 3.0
 
