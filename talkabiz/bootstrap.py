@@ -29,7 +29,7 @@ from talkabiz.domain.limits import Limits
 from talkabiz.forwarded import Forwarded
 from talkabiz.loopback import Reach, open_reach, panels, run_sandbox
 from talkabiz.parent import Parent, Told
-from talkabiz.process import SystemClock, listen, reporting, stop_signal
+from talkabiz.process import SystemClock, keep_what_is_there, listen, reporting, stop_signal
 from talkabiz.services.allowances import Quotas
 from talkabiz.services.chatting import Chatting
 from talkabiz.services.desk import Desk, Office, open_desk, open_office
@@ -97,6 +97,7 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce, parent
             parent=parent,
             panels=panels(reach, desk, settings.language),
         )
+        keep_what_is_there()
         await serve_asgi(app, config, shutdown_trigger=partial(reach.run_until, stop_signal()))
     return 0
 

@@ -1,8 +1,9 @@
 """How fast a klien sends, so that WhatsApp doesn't take its account for a machine: when the next message may go.
 
-A bucket of `burst` tokens fills at `per_minute`; each message takes one. Between two messages lies a random part of the
-gap that this leaves, and more before the first one to somebody new. Quiet hours and the day's cap go by the klien's own
-clock.
+A bucket of `burst` tokens fills at `per_minute`; each message takes one, and goes a random part of the gap that this
+leaves after its token is there, or after the message before: no two gaps are alike, and many kliens that begin together
+don't stay together. It is more before the first one to somebody new. Quiet hours and the day's cap go by the
+klien's own clock.
 """
 
 from __future__ import annotations
@@ -129,10 +130,11 @@ def zone_of(name: str) -> tzinfo:
 def _by_bucket(now: datetime, settings: Pacing, history: History) -> tuple[datetime, Why | None]:
     gap = settings.gap
     full_at = min(history.full_at, now + gap * settings.burst)  # later ones: somebody has set the clock back
-    waits = {Why.PACE: full_at - gap * (settings.burst - 1)}
+    token_at, late = full_at - gap * (settings.burst - 1), gap * settings.jitter * history.chance
+    waits = {Why.PACE: token_at}
     if history.last:
         last = min(history.last, now)
-        waits[Why.PACE] = max(waits[Why.PACE], last + gap * settings.jitter * history.chance)
+        waits[Why.PACE] = max(token_at, last) + late
         if history.is_new and settings.per_minute:
             waits[Why.NEW_CONTACT] = last + timedelta(seconds=settings.new_contact_seconds)
     why = max(waits, key=lambda each: waits[each])

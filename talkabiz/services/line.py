@@ -36,12 +36,19 @@ class Line:
         self._turns = Turns(klien_id, room)
         self._news = asyncio.Event()
         self._done: Done | None = None
+        self._paced_until: datetime | None = None
         self._doubts: dict[int, datetime] = {}  # chats with a message that may have left, and until when that matters
         self._is_closing = False
 
     def wake(self) -> None:
-        """Something has come, or the session has changed."""
+        """Something has changed."""
         self._news.set()
+
+    def note_accepted(self, message: Message) -> None:
+        """It waits behind the others, which may be all that there is to know of it for now."""
+        expires_at, until = message.expires_at, self._paced_until
+        if until is None or message.send_at or (expires_at and expires_at < until):
+            self._news.set()
 
     def close(self) -> None:
         """Claim nothing more. The task ends once what is under way is stored."""
@@ -79,10 +86,12 @@ class Line:
 
     async def _step(self) -> float | None:
         """Seconds until the next; None: nothing waits."""
+        self._paced_until = None
         plan = Plan() if self._is_closing else await self._turns.plan(self._done)
         claimed, is_more = await self._store(plan)
         if claimed:
             await self._send(claimed)
+        self._paced_until = plan.paced_until
         return 0 if claimed or is_more else plan.rest
 
     async def _store(self, plan: Plan) -> tuple[Message | None, bool]:

@@ -56,7 +56,7 @@ class Messages:
         accepted = await self._acceptance.accept(klien_id, wish, key, fingerprint)
         if accepted.is_replay:
             return await self._replay(accepted)
-        self._outbox.wake(klien_id)
+        self._outbox.wake(klien_id, accepted.message)
         return accepted
 
     async def earlier(self, klien_id: int, key: str, fingerprint: str) -> Accepted | None:

@@ -57,13 +57,16 @@ class Outbox:
             await self._close(drain_seconds)
             await asyncio.gather(listening, return_exceptions=True)
 
-    def wake(self, klien_id: int) -> None:
-        """Something of this klien waits, or may go now."""
+    def wake(self, klien_id: int, accepted: Message | None = None) -> None:
+        """Something of this klien waits, or may go now; `accepted`: nothing else has changed."""
         if not self._is_open:
             return
         line, task = self._line(klien_id), self._tasks.get(klien_id)
         if task and not task.done():
-            line.wake()
+            if accepted:
+                line.note_accepted(accepted)
+            else:
+                line.wake()
             return
         # In a context of its own: it outlives the request that first asked, whose id its log lines must not bear.
         self._tasks[klien_id] = asyncio.get_running_loop().create_task(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from talkabiz.domain import outcomes
@@ -54,6 +54,8 @@ class Plan:
     expires: bool = False
     fails: bool = False
     rest: float | None = None
+    paced_until: datetime | None = None
+    """The next one is known, and goes then: what comes behind it changes nothing."""
 
 
 AT_ONCE = Plan(rest=0)
@@ -112,7 +114,7 @@ class Turns:
         is_new = await self.tempo.is_new(message)
         at = await self.tempo.when(now, is_new=is_new, unstored=int(done is not None))
         if at > now:
-            return await self._rest(now, at)
+            return replace(await self._rest(now, at), paced_until=at)
         if self._ready and self._ready[0] == message.id:
             return Plan(claims=message, rest=0)
         if done and (is_new or message.kind in MEDIA or message.wants_preview):

@@ -116,6 +116,7 @@ class Client(_SqliteClient):
         with told_as_store_error():
             self._writer = await self._connect(self.pragmas)
             try:
+                await self._writer.execute_fetchall("PRAGMA busy_timeout=0")  # it waits where it begins, or nowhere
                 self._connection = await self._connect({**self.pragmas, "query_only": "ON"})
             except BaseException:
                 await self._writer.close()
@@ -216,22 +217,20 @@ class TransactionClient(_SqliteClient, SqliteTransactionWrapper):
 
     async def begin(self) -> None:
         with told_as_store_error():
-            if not self._begin_at_once():
-                await self._connection.execute_fetchall("BEGIN IMMEDIATE")
+            try:
+                self._connection._conn.execute("BEGIN IMMEDIATE")  # noqa: SLF001 - the driver has no public name for it
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+                await self._begin_after_others()
 
-    def _begin_at_once(self) -> bool:
-        """False: another process has the right to write, and somebody else has to wait for it."""
-        driver = self._connection._conn  # noqa: SLF001 - the driver has no public name for it
-        driver.execute("PRAGMA busy_timeout=0")
+    async def _begin_after_others(self) -> None:
+        """Another process has the right to write. The connection's thread waits for it; the loop's never would."""
+        await self._connection.execute_fetchall(f"PRAGMA busy_timeout={self._outside.pragmas['busy_timeout']}")
         try:
-            driver.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise
-            return False
+            await self._connection.execute_fetchall("BEGIN IMMEDIATE")
         finally:
-            driver.execute(f"PRAGMA busy_timeout={self._outside.pragmas['busy_timeout']}")
-        return True
+            await self._connection.execute_fetchall("PRAGMA busy_timeout=0")
 
     async def commit(self) -> None:
         """Raises where SQLite has rolled back by itself, which the driver's own commit would pass over."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -57,6 +58,17 @@ def test_no_limit_is_no_limit_not_even_for_new_contacts() -> None:
 def test_a_random_part_of_the_gap_lies_between_two_even_in_a_burst() -> None:
     past = History(last=NOW, chance=0.5)
     assert when(NOW, replace(CALM, jitter=0.5), past) == (later(0.75), Why.PACE)
+
+
+def test_at_the_pace_no_two_gaps_are_alike_and_as_many_go_in_the_end() -> None:
+    settings, past, now, gone = replace(CALM, jitter=0.5), History(), NOW, []
+    for chance in (0.0, 1.0, 0.2, 0.9, 0.4) * 8:
+        now = when(now, settings, past)[0]
+        past = after(now, settings, past, chance)
+        gone.append((now - NOW).total_seconds())
+    paced = gone[5:]
+    assert len({round(end - begin, 6) for begin, end in pairwise(paced)}) >= 5
+    assert all(0 <= at - 3 * n <= 1.5 for n, at in enumerate(paced, 1))  # each within half a gap of its token
 
 
 def test_the_first_message_to_a_new_contact_is_slower() -> None:

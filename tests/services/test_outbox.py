@@ -15,6 +15,7 @@ from talkabiz.domain.heard import ReceiptType
 from talkabiz.domain.message import Status
 from talkabiz.services.audit import Audit
 from talkabiz.services.kliens import Kliens
+from talkabiz.services.turns import Done, Plan, Turns
 from talkabiz.store import kliens, messages, parties, receipts
 from talkabiz.store.database import transaction
 from tests.fakes import NOW
@@ -706,6 +707,31 @@ async def test_the_pace_is_kept(post: Post, shop: int) -> None:
         await post.conversations.be_sent(count)
         await post.rest()
         assert len(post.conversations.sent) == count
+
+
+async def test_what_comes_behind_one_that_rests_for_its_pace_costs_nothing_unless_it_may_be_earlier(
+    post: Post, shop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post.messages.set_pace(shop, {"per_minute": 20, "burst": 1, "jitter": 0, "new_contact_seconds": 0})
+    await post.reach(await post.send(shop), "sent")
+    await post.send(shop)
+    await post.rest()
+    plan, planned = Turns.plan, []
+
+    async def count(turns: Turns, done: Done | None) -> Plan:
+        planned.append(turns)
+        return await plan(turns, done)
+
+    monkeypatch.setattr(Turns, "plan", count)
+    for _ in range(3):
+        await post.send(shop)
+    await post.rest()
+    assert planned == []
+    for earlier in ({"expires_in": 1}, {"send_at": NOW + timedelta(seconds=1)}):
+        planned.clear()
+        await post.send(shop, **earlier)
+        await post.rest()
+        assert planned
 
 
 async def test_the_pace_outlives_an_empty_queue_and_the_process(bench: Bench, tmp_path: Path, klien_id: int) -> None:

@@ -152,7 +152,7 @@ async def test_every_connection_is_set_up_for_safety(database: str) -> None:
 
     assert await settings() == expected
     async with transaction():
-        assert await settings() == expected
+        assert await settings() == {**expected, "busy_timeout": 0}  # BEGIN has waited already
 
 
 async def test_a_table_that_is_missing_is_told_as_an_error_of_the_database(url: str) -> None:
