@@ -13,6 +13,8 @@ INDEPENDENT := build/independent/node
 PIP_INSTALL := $(BIN)/pip --disable-pip-version-check --quiet --quiet install --no-compile
 # Every process started from here runs the checkout's own environment, whatever is active around it.
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
+# What is compiled is kept: hundreds of processes would each compile 500 modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # HOST counts only when it is given to make itself: some shells export it as the machine's name.
 given_host := $(if $(filter command line,$(origin HOST)),--host $(HOST))
