@@ -96,6 +96,7 @@ def mask_phone(phone: str) -> str:
 
 def clean_name(text: str, longest: int = 100) -> str:
     """A name that strangers chose, fit to be shown: no control or direction characters, one line, not endless."""
-    spaced = "".join(" " if c.isspace() else c for c in text)  # a line break parts words, too
+    begin = text[: longest * 10]  # the rest isn't even looked at: it may be megabytes
+    spaced = "".join(" " if c.isspace() else c for c in begin)  # a line break parts words, too
     kept = "".join(c for c in spaced if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
     return " ".join(kept.split())[:longest].strip()

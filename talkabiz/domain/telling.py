@@ -37,7 +37,9 @@ ANY_FILE = "application/octet-stream"
 
 _WA_ID = re.compile(r"[!-~]{1,80}")
 _PERSON = re.compile(r"[0-9]{1,20}@(?:s\.whatsapp\.net|lid)", re.ASCII)
-_MIMETYPE = re.compile(r"[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,60}(?: *; *[\w-]{1,30}=\"?[\w.,+ -]{1,30}\"?)*", re.ASCII)
+_MIMETYPE = re.compile(
+    r"[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,60}(?: *; *[\w-]{1,30}=(?:\"[\w.,+ -]{1,30}\"|[\w.,+-]{1,30}))*", re.ASCII
+)
 _LONGEST_MIMETYPE = 120
 _MOST_SECONDS = 2**31 - 1
 

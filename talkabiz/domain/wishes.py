@@ -17,6 +17,8 @@ from talkabiz.domain.wish_contents import checked_content, checked_reference, ch
 MOST_MENTIONS = 256
 LATEST = timedelta(days=366)
 """After now, for `send_at`."""
+EARLIEST = timedelta(days=1)
+"""Before now: a clock may be wrong, and a program late."""
 LONGEST_SECONDS = 30 * 24 * 3600
 """For `expires_in`."""
 
@@ -112,5 +114,7 @@ def _check_times(wish: Wish, now: datetime) -> None:
         raise wrong("send_at", "harus menyebut zona waktu", "has to name its time zone")
     if wish.send_at and wish.send_at > now + LATEST:
         raise wrong("send_at", "terlalu jauh", "is too far ahead")
+    if wish.send_at and wish.send_at < now - EARLIEST:
+        raise wrong("send_at", "sudah lama lewat", "is long past")
     if wish.expires_in is not None and not 0 < wish.expires_in <= LONGEST_SECONDS:
         raise wrong("expires_in", f"1 sampai {LONGEST_SECONDS} detik", f"1 to {LONGEST_SECONDS} seconds")

@@ -109,11 +109,10 @@ class Chatting:
             asyncio.create_task(self._retention.run(), name="delete what is old"),
         ]
         try:
-            readers = self._journal.readers
+            self._outbox, readers = outbox, self._journal.readers
             async with outbox.serving(drain_seconds):
                 while self._journal.readers == readers:  # noqa: ASYNC110 - who counts readers after us counts its own
                     await asyncio.sleep(0)
-                self._outbox = outbox
                 yield rooms
         finally:
             await calls.close()
@@ -122,7 +121,7 @@ class Chatting:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _settle(self, klien_id: int, chat_id: int, wa_id: str, at: datetime, tell: Tell) -> object:
-        """Before the outbox is open nothing is uncertain yet that the last process sent; it looks at receipts then."""
+        """Before the outbox is there nothing is uncertain that the last process sent; it looks at receipts first."""
         return await self._outbox.settle(klien_id, chat_id, wa_id, at, tell) if self._outbox else None
 
 

@@ -15,7 +15,7 @@ from talkabiz.domain.composing import content_of, quote_of
 from talkabiz.domain.content import MEDIA, Content, Quote, Stored
 from talkabiz.domain.errors import NotFound
 from talkabiz.domain.ids import LID_SERVER
-from talkabiz.domain.message import Message
+from talkabiz.domain.message import Message, Status
 from talkabiz.domain.outcomes import Outcome
 from talkabiz.domain.wishes import POINTING
 from talkabiz.services.conversations import Conversations
@@ -23,6 +23,7 @@ from talkabiz.services.media import MediaStore
 from talkabiz.services.ports import Clock
 from talkabiz.services.previews import Previews
 from talkabiz.store import messages, parties
+from talkabiz.store.errors import StoreError
 from talkabiz.store.writing import Tell, Writer
 
 CHECK_LASTS = timedelta(days=1)
@@ -61,6 +62,11 @@ class Delivery:
             return outcomes.of_step(failure)
         except NotFound:
             return outcomes.failed("media_gone")
+        except StoreError:
+            raise
+        except Exception:  # of this message alone: what waits behind it must not wait for ever
+            log.exception("message_not_prepared", klien_id=message.klien_id, message_id=message.id)
+            return Outcome(Status.QUEUED, "internal")
         target = await self._meant(message, message.content.get("wa_id")) if message.kind in POINTING else None
         preview = await self._previews.of(message.text or "") if message.wants_preview else None
         quote = quote_of(message, await self._meant(message, message.reply_to))

@@ -108,7 +108,8 @@ class Line:
                 is_more = await records.fail_all(tell, self.klien_id, "logged_out", now)
             if plan.expires:
                 is_more = await records.expire(tell, self.klien_id, now)
-            return await records.claim(tell, plan.claims, now) if plan.claims else None, is_more
+            claims = None if self._is_closing else plan.claims  # it may have been prepared for minutes
+            return await records.claim(tell, claims, now) if claims else None, is_more
 
         claimed, is_more = await self._room.writer.write(job)
         for message, outcome in done:

@@ -1,7 +1,8 @@
 """The outbox: every klien that has something waiting has a line, and each line is a task of its own, so that what goes
 wrong for one holds up no other.
 
-A line is woken when something is accepted, when its session changes, and by time.
+A line is woken when something is accepted, when its session changes, and by time. Whoever asks for something may be
+gone before he could wake it, with what he asked for stored: so one looks now and then who has something waiting.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime
 
 import structlog
@@ -21,20 +22,23 @@ from talkabiz.services.line import Line
 from talkabiz.services.snapshot import EVENT_TYPES
 from talkabiz.services.turns import Room
 from talkabiz.store import messages
+from talkabiz.store.errors import StoreError
 from talkabiz.store.writing import Tell
 
 DRAIN_SECONDS = 10.0
 """At the end, for what is under way."""
 RETRY_SECONDS = 1.0
+NET_SECONDS = 10.0
 _SESSION_CHANGED = frozenset(EVENT_TYPES.values())
 
 log = structlog.get_logger(__name__)
 
 
 class Outbox:
-    def __init__(self, room: Room, journal: Journal) -> None:
+    def __init__(self, room: Room, journal: Journal, net_seconds: float = NET_SECONDS) -> None:
         self._room = room
         self._journal = journal
+        self._net_seconds = net_seconds
         self._lines: dict[int, Line] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._is_open = False
@@ -47,15 +51,17 @@ class Outbox:
         for message in await self._room.writer.write(self._interrupt):
             self._line(message.klien_id).doubt(message)
         self._is_open = True
-        listening = asyncio.get_running_loop().create_task(self._listen(), name="outbox")
+        tasks = [
+            asyncio.create_task(self._listen(), name="outbox"),
+            asyncio.create_task(self._look(), name="what waits unseen"),
+        ]
         try:
-            for klien_id in await messages.kliens_waiting():
-                self.wake(klien_id)
             yield
         finally:
-            listening.cancel()
+            for task in tasks:
+                task.cancel()
             await self._close(drain_seconds)
-            await asyncio.gather(listening, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def wake(self, klien_id: int, accepted: Message | None = None) -> None:
         """Something of this klien waits, or may go now; `accepted`: nothing else has changed."""
@@ -119,6 +125,15 @@ class Outbox:
             except Exception:  # each line looks by itself, if more seldom
                 log.exception("outbox_hears_nothing")
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _look(self) -> None:
+        """Who has something waiting and nobody at work on it: at the start, those of the last process."""
+        while True:
+            with suppress(StoreError):
+                for klien_id in await messages.kliens_waiting():
+                    if klien_id not in self._tasks or self._tasks[klien_id].done():
+                        self.wake(klien_id)
+            await asyncio.sleep(self._net_seconds)
 
     async def _close(self, drain_seconds: float) -> None:
         """What is under way gets so long; what hasn't been answered by then stays `sending`."""

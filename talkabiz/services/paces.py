@@ -112,11 +112,12 @@ class Paces:
             if "paused" in changes:
                 await paces.pause(klien_id, None, None, now)
 
-        await self._writer.write(job)
+        try:
+            await self._writer.write(job)
+        finally:  # whoever asked and left meanwhile has it stored all the same
+            self._read_again(klien_id)
         if "paused" in changes:
             self._pauses.pop(klien_id, None)
-        self._read_again(klien_id)
-        if "paused" in changes:
             self._limit(klien_id, None)
 
     # --- pauses -------------------------------------------------------------------------------------------------------

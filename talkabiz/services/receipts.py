@@ -20,6 +20,8 @@ from talkabiz.store.reading import note_read_up_to
 from talkabiz.store.recipients import other_address
 from talkabiz.store.writing import Tell
 
+MOST_IDS = 1000
+"""Of one receipt. WhatsApp's own apps name some dozens; others hold up everybody while theirs are looked for."""
 ACCOUNT_ID = 0
 """Stands for the klien's own account, where a party's id is wanted."""
 
@@ -44,7 +46,7 @@ row has that id. It may be one that is `uncertain`.
 
 
 async def take_receipt(taking: Taking, heard: ReceiptHeard, settle: Settle) -> None:
-    ids = [each for each in dict.fromkeys(heard.ids) if is_wa_id(each)]
+    ids = [each for each in dict.fromkeys(heard.ids[:MOST_IDS]) if is_wa_id(each)]
     if heard.type is ReceiptType.SENDER:
         await _take_sender(taking, heard, ids, settle)
     elif heard.from_me and heard.type in _OWN:

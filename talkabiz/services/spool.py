@@ -28,7 +28,8 @@ from talkabiz.store.heard import Heard
 FOLDER = ".heard"
 LARGEST_FILE = 4 << 20
 """Where there is no moment at which everything is stored, files are begun anew, and old ones go."""
-_HEAD = struct.Struct("<IIqqd")  # bytes of data, their CRC, klien, the event's number, when
+_HEAD = struct.Struct("<II")  # bytes of what follows, their CRC
+_EVENT = struct.Struct("<qqd")  # klien, the event's number, when; then its data
 
 log = structlog.get_logger(__name__)
 
@@ -49,8 +50,8 @@ class Spool:
         """OSError: nothing can be written there."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
-        self._left = sorted(folder.glob("*.spool"), key=lambda path: int(path.stem))
-        self._number = int(self._left[-1].stem) if self._left else 0
+        self._left = sorted((each for each in folder.glob("*.spool") if each.stem.isdecimal()), key=_number)
+        self._number = _number(self._left[-1]) if self._left else 0
         self._lock = threading.Lock()
         self._last = 0
         self._on_their_way: set[int] = set()
@@ -59,7 +60,7 @@ class Spool:
 
     def keep(self, klien_id: int, number: int, data: bytes) -> int:
         """Write it down. Returns its ticket, for `passed`."""
-        record = _HEAD.pack(len(data), zlib.crc32(data), klien_id, number, time.time()) + data
+        record = _record(klien_id, number, time.time(), data)
         with self._lock:
             self._last += 1
             self._on_their_way.add(self._last)
@@ -137,14 +138,24 @@ class Spool:
         self._is_failing = True
 
 
+def _record(klien_id: int, number: int, at: float, data: bytes) -> bytes:
+    body = _EVENT.pack(klien_id, number, at) + data
+    return _HEAD.pack(len(body), zlib.crc32(body)) + body
+
+
 def _records(data: bytes) -> Iterator[Heard]:
     """Up to the first that isn't whole."""
     place = 0
     while place + _HEAD.size <= len(data):
-        size, checksum, klien_id, number, at = _HEAD.unpack_from(data, place)
+        size, checksum = _HEAD.unpack_from(data, place)
         begin = place + _HEAD.size
-        record, place = data[begin : begin + size], begin + size
-        if len(record) != size or zlib.crc32(record) != checksum:
+        body, place = data[begin : begin + size], begin + size
+        if len(body) != size or size < _EVENT.size or zlib.crc32(body) != checksum:
             log.warning("heard_torn", bytes=len(data) - begin)
             return
-        yield klien_id, number, record, datetime.fromtimestamp(at, UTC)
+        klien_id, number, at = _EVENT.unpack_from(body)
+        yield klien_id, number, body[_EVENT.size :], datetime.fromtimestamp(at, UTC)
+
+
+def _number(path: Path) -> int:
+    return int(path.stem)

@@ -133,7 +133,7 @@ class Turns:
         """Nothing goes before then, as far as is known."""
         if await messages.next_due(self._klien_id, now + _END_OF_TIME) is None:
             return Plan()
-        next_time = await messages.next_time(self._klien_id)
-        times = [until, next_time, now + timedelta(seconds=NET_SECONDS)]
+        begins, ends = await messages.next_times(self._klien_id)
+        times = [until, begins, ends, now + timedelta(seconds=NET_SECONDS)]
         at = min(time for time in times if time and time > now)
-        return Plan(expires=next_time is not None and next_time <= now, rest=(at - now).total_seconds())
+        return Plan(expires=ends is not None and ends <= now, rest=(at - now).total_seconds())

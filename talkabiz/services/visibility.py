@@ -40,6 +40,9 @@ class Visibility:
                 if failure.may_have_happened:
                     self._hide_in(self._seconds, klien_id, attempt)
                 raise
+            except asyncio.CancelledError:  # who asked is gone, and what he asked for goes on
+                self._hide_in(self._seconds, klien_id, attempt)
+                raise
             self._hide_in(self._seconds, klien_id, attempt)
 
     async def close(self) -> None:

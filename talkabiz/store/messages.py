@@ -126,7 +126,13 @@ async def accept(klien_id: int, new: NewMessage) -> Message:
     """
     content = content_column(new.content, new.forwards)
     values: list[Any] = [new.kind, new.text, content, new.media_id, new.reply_to]
-    values += [json.dumps(list(new.mentions)), new.now, new.send_at, new.send_at or new.now, new.expires_at]
+    values += [
+        json.dumps(list(new.mentions)),
+        new.now,
+        new.send_at,
+        max(new.send_at or new.now, new.now),
+        new.expires_at,
+    ]
     values += [new.key, new.fingerprint, new.now, new.chat_id, klien_id, new.media_id, new.media_id]
     _, rows = await connected().execute_query(_ACCEPT, values)
     if not rows:
@@ -188,10 +194,10 @@ async def next_due(klien_id: int, now: datetime) -> Message | None:
     return await _message(_NEXT_DUE, klien_id, now)
 
 
-async def next_time(klien_id: int) -> datetime | None:
-    """When something that waits may leave or runs out, whichever comes first. It may have passed already."""
-    found = [await look_up(question, [klien_id]) for question in (_NEXT_SEND, _NEXT_EXPIRY)]
-    return min((datetime.fromisoformat(rows[0]["at"]) for rows in found if rows), default=None)
+async def next_times(klien_id: int) -> tuple[datetime | None, datetime | None]:
+    """When the first of what waits for its time may leave, and when the first runs out. Either may have passed."""
+    send, expiry = [await look_up(question, [klien_id]) for question in (_NEXT_SEND, _NEXT_EXPIRY)]
+    return _at(send), _at(expiry)
 
 
 async def kliens_waiting() -> list[int]:
@@ -285,6 +291,10 @@ async def _message(question: str, *values: Any) -> Message | None:
     """The only one, found by an index."""
     rows = await look_up(question, values)
     return message_of(rows[0]) if rows else None
+
+
+def _at(rows: Sequence[Any]) -> datetime | None:
+    return datetime.fromisoformat(rows[0]["at"]) if rows else None
 
 
 async def _count(question: str, *values: Any) -> int:

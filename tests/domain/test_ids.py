@@ -153,6 +153,7 @@ def test_a_name_is_one_line_that_can_be_shown(text: str, clean: str) -> None:
 
 def test_an_endless_name_is_cut() -> None:
     assert clean_name("x" * 10_000) == "x" * 100
+    assert clean_name(" " * 10_000 + "x") == ""  # nor is it looked for far away
     assert clean_name("x" * 99 + " y") == "x" * 99
     assert clean_name("Toko Maju", 4) == "Toko"
 

@@ -125,6 +125,8 @@ def test_mentions_are_jids() -> None:
         (Kind.TEXT, {"mentions": ("0812 3456 7890",) * 257}, "mentions"),
         (Kind.TEXT, {"send_at": NOW.replace(tzinfo=None)}, "send_at"),
         (Kind.TEXT, {"send_at": NOW + timedelta(days=400)}, "send_at"),
+        (Kind.TEXT, {"send_at": NOW - timedelta(days=2)}, "send_at"),
+        (Kind.TEXT, {"send_at": datetime.fromisoformat("0001-01-01T00:00:00+14:00")}, "send_at"),
         (Kind.TEXT, {"expires_in": 0}, "expires_in"),
         (Kind.TEXT, {"expires_in": 31 * 24 * 3600}, "expires_in"),
     ],

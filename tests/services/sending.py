@@ -27,7 +27,7 @@ from talkabiz.services.fetching import Fetch, Fetched, Sink
 from talkabiz.services.media import MediaStore
 from talkabiz.services.media_files import Files
 from talkabiz.services.messages import Messages
-from talkabiz.services.outbox import Outbox
+from talkabiz.services.outbox import NET_SECONDS, Outbox
 from talkabiz.services.paces import Paces
 from talkabiz.services.previews import Previews
 from talkabiz.services.standing import Accepted
@@ -84,6 +84,8 @@ class ScriptedConversations:
     """Awaited by each send before it is answered."""
     before_upload: asyncio.Event | None = None
     """Waited for by each upload."""
+    before_presence: asyncio.Event | None = None
+    """Waited for by each that is shown."""
     _ids: Any = field(default_factory=lambda: itertools.count(1))
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -151,6 +153,8 @@ class ScriptedConversations:
 
     async def show_presence(self, attempt: str, *, available: bool) -> None:
         self._note("show_presence", attempt, available)
+        if self.before_presence:
+            await self.before_presence.wait()
 
     async def subscribe_presence(self, attempt: str, who: str) -> None:
         self._note("subscribe_presence", attempt, who)
@@ -254,7 +258,12 @@ async def fetch_nothing(url: str, into: Sink, *, most_bytes: int, seconds: float
 
 
 def make_post(
-    bench: Bench, folder: Path, conversations: ScriptedConversations | None = None, fetch: Fetch = fetch_nothing
+    bench: Bench,
+    folder: Path,
+    conversations: ScriptedConversations | None = None,
+    fetch: Fetch = fetch_nothing,
+    *,
+    net_seconds: float = NET_SECONDS,
 ) -> Post:
     """Not serving yet."""
     links, clock = bench.sessions.links, bench.clock
@@ -263,7 +272,7 @@ def make_post(
     media = MediaStore(Files.open(folder / "media"), writer, clock, fetch, Voices(), days=30)
     paces = Paces(writer, links.session_of, clock, limit=links.limit)
     delivery = Delivery(conversations, media, Previews(media.fetch, media.on_thread), writer, clock)
-    outbox = Outbox(Room(delivery, paces, writer, clock, links.session_of), bench.journal)
+    outbox = Outbox(Room(delivery, paces, writer, clock, links.session_of), bench.journal, net_seconds)
     acceptance = Acceptance(links, paces, media, writer, clock)
     calls = ChatCalls(conversations, links, writer, clock)
     wishes = Messages(acceptance, outbox, paces, calls, writer=writer, clock=clock)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from talkabiz.domain.heard import ReceiptType
 from talkabiz.domain.message import Status
 from talkabiz.services.audit import Audit
 from talkabiz.services.kliens import Kliens
-from talkabiz.services.turns import Done, Plan, Turns
+from talkabiz.services.turns import MOST_TRIES, Done, Plan, Turns
 from talkabiz.store import kliens, messages, parties, receipts
 from talkabiz.store.database import transaction
 from tests.fakes import NOW
@@ -394,6 +395,33 @@ async def test_an_upload_that_fails_for_now_is_repeated(post: Post, shop: int) -
     assert [call[0] for call in post.conversations.calls].count("upload") == 3
 
 
+async def test_a_fault_with_one_file_holds_up_nothing_for_ever(post: Post, shop: int) -> None:
+    file = await post.media.add(shop, b"%PDF-1.4\n%%EOF\n", kind=Kind.DOCUMENT)
+    post.conversations.fail("upload", *[OSError("a bad block")] * MOST_TRIES)
+    broken = (await post.accept(shop, None, kind=Kind.DOCUMENT, media_id=file.id)).message.id
+    behind = await post.send(shop, "dua")
+    for times in range(1, MOST_TRIES + 1):
+        await post.conversations.be_called("upload", times)
+        post.pass_time(shop, 120)
+    assert (await post.reach(broken, "failed"))["error"]["code"] == "internal"
+    await post.reach(behind, "sent")
+
+
+async def test_what_was_prepared_until_the_end_waits_for_the_next_start(
+    bench: Bench, tmp_path: Path, klien_id: int
+) -> None:
+    first = make_post(bench, tmp_path)
+    first.conversations.before_upload = asyncio.Event()
+    async with serving(first, drain_seconds=5):
+        await bench.link(klien_id)
+        file = await first.media.add(klien_id, b"%PDF-1.4\n%%EOF\n", kind=Kind.DOCUMENT)
+        message_id = (await first.accept(klien_id, None, kind=Kind.DOCUMENT, media_id=file.id)).message.id
+        await first.conversations.be_called("upload", 1)
+        asyncio.get_running_loop().call_later(0.2, first.conversations.before_upload.set)
+    assert await first.status(klien_id, message_id) is Status.QUEUED
+    assert first.conversations.sent == []
+
+
 async def test_what_is_cancelled_during_its_upload_is_not_sent_and_the_next_one_is(post: Post, shop: int) -> None:
     post.conversations.before_upload = asyncio.Event()
     file = await post.media.add(shop, b"%PDF-1.4\n%%EOF\n", kind=Kind.DOCUMENT)
@@ -734,6 +762,49 @@ async def test_what_comes_behind_one_that_rests_for_its_pace_costs_nothing_unles
         assert planned
 
 
+async def test_a_scheduled_message_that_waits_for_its_pace_stores_nothing(post: Post, shop: int) -> None:
+    await post.messages.set_pace(shop, {"per_minute": 20, "burst": 1, "jitter": 0, "new_contact_seconds": 0})
+    due = NOW + timedelta(seconds=2)
+    first, _second = [await post.send(shop, send_at=due) for _ in range(2)]
+    post.pass_time(shop, 2)
+    await post.reach(first, "sent")
+    await post.rest()
+    before = post.writer.transactions
+    post.outbox.wake(shop)
+    await post.rest()
+    assert post.writer.transactions == before
+
+
+async def test_what_was_accepted_goes_out_though_whoever_asked_had_left(
+    bench: Bench, tmp_path: Path, klien_id: int
+) -> None:
+    async with serving(make_post(bench, tmp_path, net_seconds=0.2)) as post:
+        await bench.link(klien_id)
+        await post.messages.set_pace(klien_id, OFF)
+        await post.reach(await post.send(klien_id, "kenalan"), "sent")
+        await post.rest()  # nothing waits, and nobody is at work
+        await leave_while_stored(post, asyncio.create_task(post.send(klien_id, "dua")))
+        await post.conversations.be_sent(2)
+        assert post.conversations.texts() == ["kenalan", "dua"]
+
+
+async def leave_while_stored(post: Post, asking: asyncio.Task[Any]) -> None:
+    while not post.writer._waiting:
+        await asyncio.sleep(0)
+    while post.writer._waiting:
+        await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_a_pace_that_was_stored_counts_though_whoever_asked_had_left(post: Post, shop: int) -> None:
+    assert (await post.paces.of(shop)).settings.per_minute == 0
+    await leave_while_stored(post, asyncio.create_task(post.messages.set_pace(shop, {"per_minute": 7})))
+    await post.rest()
+    assert (await post.paces.of(shop)).settings.per_minute == 7
+
+
 async def test_the_pace_outlives_an_empty_queue_and_the_process(bench: Bench, tmp_path: Path, klien_id: int) -> None:
     async with serving(make_post(bench, tmp_path)) as first:
         await bench.link(klien_id)
@@ -744,7 +815,7 @@ async def test_the_pace_outlives_an_empty_queue_and_the_process(bench: Bench, tm
         await first.rest()
         assert len(first.conversations.sent) == 1
     async with serving(make_post(bench, tmp_path)) as second:
-        while second.outbox._lines[klien_id]._turns.tempo._history is None:
+        while not ((line := second.outbox._lines.get(klien_id)) and line._turns.tempo._history):
             await asyncio.sleep(0.001)
         await second.rest()
         assert second.conversations.sent == []

@@ -10,6 +10,7 @@ import pytest
 from talkabiz.domain.content import Kind
 from talkabiz.domain.heard import ReceiptHeard, ReceiptType
 from talkabiz.domain.message import Message, Status
+from talkabiz.services.receipts import MOST_IDS
 from talkabiz.store import kliens, messages, parties, receipts
 from talkabiz.store.database import connected
 from talkabiz.store.messages import NewMessage
@@ -59,6 +60,14 @@ async def sent(
 
 async def now(hearing: Hearing, klien_id: int, it: Message) -> Message:
     return {row.id: row for row in await hearing.all(klien_id)}[it.id]
+
+
+async def test_of_a_receipt_that_names_too_many_only_the_first_count(hearing: Hearing, klien_id: int) -> None:
+    it = await sent(hearing, klien_id)
+    await hearing.hear_all(klien_id, receipt(DELIVERED, "3EB0A", *(f"3EB0{n:06}" for n in range(300_000))))
+    assert (await now(hearing, klien_id, it)).status is Status.DELIVERED
+    _, rows = await connected().execute_query("SELECT COUNT(*) AS n FROM receipts")
+    assert rows[0]["n"] == MOST_IDS
 
 
 @pytest.mark.parametrize(

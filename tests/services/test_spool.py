@@ -88,6 +88,22 @@ def test_a_record_that_is_not_whole_costs_no_other(tmp_path: Path, cut: int) -> 
     assert left(tmp_path) == [(1, 17, b"satu"), (1, 17, b"tiga")]
 
 
+@pytest.mark.parametrize("place", range(32))
+def test_a_record_that_the_disk_has_changed_is_left_out(tmp_path: Path, place: int) -> None:
+    spool = Spool(tmp_path)
+    spool.keep(1, 17, b"satu")
+    (file,) = tmp_path.iterdir()
+    damaged = bytearray(file.read_bytes())
+    damaged[place] ^= 0xFF
+    file.write_bytes(damaged)
+    assert left(tmp_path) == []
+
+
+def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "backup.spool").write_bytes(b"x")
+    assert left(tmp_path) == []
+
+
 def test_threads_write_beside_each_other(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     with ThreadPoolExecutor(8) as pool:

@@ -105,6 +105,17 @@ async def test_what_may_have_been_shown_is_taken_back(
         assert shown(talks) == expected
 
 
+async def test_who_left_while_it_was_shown_leaves_nobody_online(bench: Bench, klien_id: int) -> None:
+    async with opened(bench) as (calls, talks):
+        talks.before_presence = asyncio.Event()
+        asking = asyncio.create_task(calls.watch_presence(klien_id, jid(ANI)))
+        await talks.be_called("show_presence", 1)
+        asking.cancel()
+        talks.before_presence.set()
+        await talks.be_called("show_presence", 2)
+        assert shown(talks) == [True, False]
+
+
 async def test_nothing_is_taken_back_after_the_end(bench: Bench, klien_id: int) -> None:
     async with opened(bench, seconds=0.05) as (calls, talks):
         await calls.watch_presence(klien_id, jid(ANI))

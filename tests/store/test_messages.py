@@ -118,7 +118,7 @@ async def test_no_klien_reaches_a_message_of_another(klien: Klien) -> None:
     assert await messages.page(other.id, chat=party.id, direction=None, status=None, since=0, limit=9) == []
     assert await messages.position(other.id, message.id) == 0
     assert await messages.next_due(other.id, NOW) is None
-    assert await messages.next_time(other.id) is None
+    assert await messages.next_times(other.id) == (None, None)
     assert await messages.has_written_with(other.id, party.id) is False
     assert await messages.count_sent_since(other.id, NOW) == 0
     assert await move(other.id, message, S.CANCELLED) is None
@@ -187,18 +187,25 @@ async def test_a_message_that_goes_back_keeps_its_place(klien: Klien) -> None:
     assert await messages.position(klien.id, second.id) == 1
 
 
-async def test_the_alarm_rings_for_what_may_leave_or_runs_out_first(klien: Klien) -> None:
+async def test_the_alarm_rings_for_what_may_leave_and_for_what_runs_out_first(klien: Klien) -> None:
     party = await meet(klien.id)
-    assert await messages.next_time(klien.id) is None
+    assert await messages.next_times(klien.id) == (None, None)
     await accept(klien.id, party)
-    assert await messages.next_time(klien.id) is None
+    assert await messages.next_times(klien.id) == (None, None)
     running_out = await accept(klien.id, party, expires_at=later(50))
-    assert await messages.next_time(klien.id) == later(50)
+    assert await messages.next_times(klien.id) == (None, later(50))
     await accept(klien.id, party, send_at=later(40), expires_at=later(90))
-    assert await messages.next_time(klien.id) == later(40)
+    assert await messages.next_times(klien.id) == (later(40), later(50))
     await move(klien.id, running_out, S.CANCELLED)
     await accept(klien.id, party, send_at=later(95))
-    assert await messages.next_time(klien.id) == later(40)
+    assert await messages.next_times(klien.id) == (later(40), later(90))
+
+
+async def test_what_should_have_left_long_ago_goes_behind_what_waits_already(klien: Klien) -> None:
+    party = await meet(klien.id)
+    first = await accept(klien.id, party)
+    late = await accept(klien.id, party, send_at=later(-3600))
+    assert (await messages.position(klien.id, first.id), await messages.position(klien.id, late.id)) == (0, 1)
 
 
 async def test_kliens_with_something_in_the_queue_are_known(klien: Klien) -> None:
