@@ -58,7 +58,7 @@ class ChatLog:
 
     def __init__(self) -> None:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self._early: OrderedDict[str, list[ReceiptHeard]] = OrderedDict()
+        self._early: OrderedDict[str, list[tuple[ReceiptHeard, str]]] = OrderedDict()
         self.typing: dict[tuple[str, str], str] = {}
         """By chat and person, who is at it right now: composing or recording."""
         self.version = 0
@@ -94,8 +94,8 @@ class ChatLog:
         while len(self._entries) > REMEMBERED:
             self._entries.popitem(last=False)
         self._apply(entry)
-        for receipt in self._early.pop(entry.id, ()):
-            self._advance(entry, receipt)
+        for receipt, sender in self._early.pop(entry.id, ()):
+            self._advance(entry, receipt, sender)
         self._tell()
 
     def hear_message(self, heard: MessageHeard, chat: str, sender: str) -> None:
@@ -129,7 +129,7 @@ class ChatLog:
             if entry:
                 self._advance(entry, receipt, sender)
             else:  # faster than the answer to the message itself
-                self._early.setdefault(id_, []).append(receipt)
+                self._early.setdefault(id_, []).append((receipt, sender))
         while len(self._early) > _EARLY:
             self._early.popitem(last=False)
         self._tell()
@@ -161,7 +161,7 @@ class ChatLog:
             case Revoke(of) if (target := self._entries.get(of.id)) and target.sender == entry.sender:
                 target.revoked = True
 
-    def _advance(self, entry: Entry, receipt: ReceiptHeard, sender: str = "") -> None:
+    def _advance(self, entry: Entry, receipt: ReceiptHeard, sender: str) -> None:
         stage = _STAGE_OF.get(receipt.type)
         if receipt.from_me or not entry.outward:
             if stage in _SEEN and receipt.from_me and not entry.outward:  # on another device of this account
@@ -169,9 +169,8 @@ class ChatLog:
             return
         if stage is None:
             return
-        who = sender or receipt.sender
-        if _rank(stage) > _rank(entry.receipts.get(who)):
-            entry.receipts[who] = stage
+        if _rank(stage) > _rank(entry.receipts.get(sender)):
+            entry.receipts[sender] = stage
         if _rank(stage) > _rank(entry.status):
             entry.status, entry.status_at = stage, receipt.at
 
