@@ -13,6 +13,7 @@ class Kind(StrEnum):
     OPERATOR = "operator"  #: a person of the operator's, in a browser
     KLIEN = "klien"  #: one klien's programs
     LINK = "link"  #: one klien's person, with a link token
+    GATEWAY = "gateway"  #: a gateway outside, that signs with one klien's incoming secret
 
 
 class Scope(StrEnum):
@@ -42,9 +43,11 @@ class Principal:
 
     @property
     def actor(self) -> str:
-        """As the audit log names it: `operator:budi`, `key:3`, `link:12`."""
+        """As the audit log names it: `operator:budi`, `key:3`, `link:12`, and by its klien, `gateway:7`."""
         if self.kind is Kind.OPERATOR:
             return f"operator:{self.name}"
+        if self.kind is Kind.GATEWAY:
+            return f"gateway:{self.klien_id}"
         return f"{'link' if self.kind is Kind.LINK else 'key'}:{self.credential_id}"
 
     def may_see(self, klien_id: int) -> bool:

@@ -26,6 +26,7 @@ STATUSES: Mapping[str, HTTPStatus] = {
     "not_found": HTTPStatus.NOT_FOUND,
     "no_qr": HTTPStatus.NOT_FOUND,
     "illegal_state": HTTPStatus.CONFLICT,
+    "too_many_webhooks": HTTPStatus.CONFLICT,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "invalid_input": HTTPStatus.UNPROCESSABLE_ENTITY,
     "too_many_starts": HTTPStatus.TOO_MANY_REQUESTS,
