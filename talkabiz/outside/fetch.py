@@ -3,58 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from http import HTTPStatus
-from ipaddress import IPv6Address, ip_address
 
-import certifi
 import httpx
 from werkzeug.http import parse_options_header
 
 from talkabiz import __version__
 from talkabiz.domain.errors import Sentence
 from talkabiz.domain.media_errors import UrlBadType, UrlRefused, UrlTimeout, UrlTooLarge, UrlUnreachable
-from talkabiz.outside.guard import Address, Guard, Target
+from talkabiz.outside.guard import Guard, Target
+from talkabiz.outside.reaching import Question, Reach, Resolve
 from talkabiz.services.fetching import FETCH_SECONDS, Fetched, Sink
 
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""The addresses that a name leads to, as numbers; OSError: it leads nowhere."""
-
 MOST_REDIRECTS = 3
-MOST_MACHINES = 4
-"""Of those that a name leads to, so many are tried, one after the other."""
 MOST_AT_ONCE = 16
-_PATIENCE = httpx.Timeout(10.0, connect=5.0)
-"""Seconds: for each piece of an answer, and for a machine to take the connection."""
-_HEADERS = {
-    "User-Agent": f"Talkabiz/{__version__}",
-    "Accept": "*/*",
-    "Accept-Encoding": "identity",  # what is packed can be endless when it is unpacked
-    "Connection": "close",
-}
+_QUESTION = Question("GET", {"User-Agent": f"Talkabiz/{__version__}"})
 
 
 class Fetcher:
-    """`fetch` is a `talkabiz.services.fetching.Fetch`.
-
-    Each request has a connection of its own, to a machine that was judged: one that is kept would be taken for another
-    name at the same machine, and its certificate be believed unseen. Proxies of the environment are the business of
-    httpx's client, which isn't used; `trust` says whom we believe, so that no variable made for others does.
-    """
+    """`fetch` is a `talkabiz.services.fetching.Fetch`."""
 
     def __init__(self, guard: Guard, *, resolve: Resolve | None = None, trust: ssl.SSLContext | None = None) -> None:
-        self._guard = guard
-        self._trust = trust or ssl.create_default_context(cafile=certifi.where())
-        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="resolver")
-        self._resolve = resolve or self._ask_system
+        self._reach = Reach(guard, names=MOST_AT_ONCE, resolve=resolve, trust=trust)
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._reach.close()
 
     async def fetch(self, url: str, into: Sink, *, most_bytes: int, seconds: float = FETCH_SECONDS) -> Fetched:
         """As the port says. `seconds` count from here to the last byte, names and redirects included."""
@@ -68,58 +43,12 @@ class Fetcher:
 
     async def _follow(self, url: str, into: Sink, most_bytes: int) -> Fetched:
         for _ in range(MOST_REDIRECTS + 1):
-            target = self._guard.read(url)
-            async with self._asked(target) as answer:
+            target = self._reach.guard.read(url)
+            async with self._reach.asked(target, _QUESTION) as answer:
                 if not answer.has_redirect_location:
                     return await _receive(answer, target, into, most_bytes)
                 url = _onward(target, answer.headers["Location"])
         raise UrlRefused(_TOO_MANY_REDIRECTS)
-
-    @asynccontextmanager
-    async def _asked(self, target: Target) -> AsyncIterator[httpx.Response]:
-        """The beginning of the answer of the first machine that takes the connection."""
-        machines = self._guard.judge(target, await self._machines(target))[:MOST_MACHINES]
-        async with httpx.AsyncHTTPTransport(verify=self._trust) as transport:
-            answer = await _connect(transport, target, machines)
-            try:
-                yield answer
-            finally:
-                await answer.aclose()
-
-    async def _machines(self, target: Target) -> list[Address]:
-        if target.address is not None:
-            return [target.address]
-        try:
-            return [ip_address(text) for text in await self._resolve(target.host, target.port)]
-        except (OSError, ValueError):
-            raise UrlUnreachable from None
-
-    async def _ask_system(self, host: str, port: int) -> list[str]:
-        """The machine's resolver, on a thread of ours: a name that nobody answers for holds up no other work."""
-
-        def ask() -> list[str]:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
-
-
-async def _connect(transport: httpx.AsyncHTTPTransport, target: Target, machines: Sequence[Address]) -> httpx.Response:
-    """To the machine by its number; the name is what the certificate is compared with, and what the server is told."""
-    failure: httpx.TransportError | None = None
-    for machine in machines:
-        number = f"[{machine}]" if isinstance(machine, IPv6Address) else str(machine)
-        request = httpx.Request(
-            "GET",
-            target.url.copy_with(host=number, fragment=None),
-            headers={"Host": target.url.netloc.decode("ascii")} | _HEADERS,
-            extensions={"sni_hostname": target.host, "timeout": _PATIENCE.as_dict()},
-        )
-        try:
-            return await transport.handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            failure = error
-    raise failure or UrlUnreachable
 
 
 async def _receive(answer: httpx.Response, target: Target, into: Sink, most_bytes: int) -> Fetched:
