@@ -15,7 +15,7 @@ from talkabiz.domain.webhooks import Type
 
 LONGEST_URL = 2048
 LONGEST_LABEL = 100
-EVENTS = tuple(type for type in Type if type is not Type.CONNECTION_UPDATE)
+EVENTS = tuple(each for each in Type if each is not Type.CONNECTION_UPDATE)
 """Those that may be chosen. A ping comes whatever is chosen."""
 
 
@@ -45,7 +45,7 @@ def parse_events(names: Sequence[str] | None) -> tuple[Type, ...] | None:
     known = ", ".join(EVENTS)
     if not names or not set(names) <= set(EVENTS):
         raise _wrong("events", f"null, atau sebagian dari {known}.", f"null, or some of {known}.")
-    return tuple(type for type in EVENTS if type in names)
+    return tuple(each for each in EVENTS if each in names)
 
 
 def _has_host(text: str) -> bool:

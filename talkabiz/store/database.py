@@ -21,7 +21,7 @@ SCHEME = "sqlite://"
 CONNECTION = "default"
 APPS = {
     "talkabiz": {
-        "models": ["talkabiz.store.models", "talkabiz.store.message_models"],
+        "models": ["talkabiz.store.models", "talkabiz.store.message_models", "talkabiz.store.webhook_models"],
         "migrations": "talkabiz.store.migrations",
         "default_connection": CONNECTION,
     }

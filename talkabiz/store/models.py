@@ -13,6 +13,7 @@ from tortoise.models import Model
 
 
 # The columns wa_… mirror the session, for lists and for whoever reads the table. `seq` is the last durable event's.
+# `incoming_secret`, sealed: what a gateway outside signs with.
 class Klien(Model):
     id = fields.BigIntField(primary_key=True)
     nama = fields.TextField()
@@ -23,6 +24,7 @@ class Klien(Model):
     seq = fields.BigIntField(default=0)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
+    incoming_secret = fields.BinaryField(null=True)
 
     session: Session | None
 

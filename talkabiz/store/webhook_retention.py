@@ -27,5 +27,5 @@ async def forget_removed(limit: int = LOT) -> bool:
 
 
 async def forget_journal(before: datetime, not_above: int, limit: int = LOT) -> bool:
-    """Events of before then, up to this id: what is above their cursor, webhooks still need. Whether there may be more."""
+    """Events of before then, up to this id: above their cursor, webhooks need them. Whether there may be more."""
     raise NotImplementedError

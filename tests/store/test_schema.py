@@ -32,7 +32,7 @@ from talkabiz.store.errors import StoreError
 from tests.store.conftest import NOW
 
 ROOT = Path(talkabiz.__file__).parents[1]
-STEPS = ["0001_initial", "0002_access", "0003_messages"]
+STEPS = ["0001_initial", "0002_access", "0003_messages", "0004_webhooks"]
 
 
 async def test_the_second_time_there_is_nothing_left_to_do(url: str) -> None:
@@ -76,7 +76,8 @@ async def test_the_tables_are_those_that_the_models_describe(url: str, empty_dat
     assert migrated == tables(tmp_path / "described.db")
     ours = {"kliens", "sessions", "journal_events", "api_keys", "operators", "login_links", "logins"}
     assert migrated.keys() == ours | {"limit_hits", "limit_windows", "audit_entries"} | {
-        *("parties", "media", "messages", "receipts", "heard", "paces")
+        *("parties", "media", "messages", "receipts", "heard", "paces"),
+        *("webhooks", "webhook_events", "deliveries", "attempts", "webhook_cursor"),
     }
 
 
@@ -160,7 +161,7 @@ from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
 class Migration(migrations.Migration):
-    dependencies = [("talkabiz", "0003_messages")]
+    dependencies = [("talkabiz", "0004_webhooks")]
     operations = [{operations}]
 """
 REPLACE_TABLES = """
@@ -174,7 +175,7 @@ def add_later_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operations: 
     """As in a later version of the program."""
     package = f"steps_of_{tmp_path.name}".replace("-", "_")
     shutil.copytree(Path(store.__file__).with_name("migrations"), tmp_path / package)
-    (tmp_path / package / "0004_later.py").write_text(LATER_STEP.format(operations=operations))
+    (tmp_path / package / "0005_later.py").write_text(LATER_STEP.format(operations=operations))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(store, "APPS", {"talkabiz": {**store.APPS["talkabiz"], "migrations": package}})
 
@@ -187,7 +188,7 @@ async def test_a_step_that_replaces_a_table_keeps_the_rows_that_point_at_it(
         await sessions.save(klien.id, Session(since=NOW), "01J", NOW)
     await close_database()
     add_later_step(tmp_path, monkeypatch, REPLACE_TABLES)
-    assert await migrate(database) == ["0004_later"]
+    assert await migrate(database) == ["0005_later"]
     await open_database(database)
     assert [stored.klien_id for stored in await sessions.load_all()] == [klien.id]
     assert await kliens.find(klien.id) == klien
