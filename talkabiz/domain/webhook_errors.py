@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from talkabiz.domain.errors import Sentence, TalkabizError
-
-MOST_WEBHOOKS = 20
-"""Of one klien."""
+from talkabiz.domain.webhooks import MOST_ENDPOINTS
 
 ADDRESS_REFUSED = Sentence(
     "Webhook tidak boleh dikirim ke alamat ini. Pakai https ke server publik, tanpa nama pengguna.",
@@ -23,6 +21,6 @@ IS_OLDER = Sentence(
 class TooManyWebhooks(TalkabizError):
     code = "too_many_webhooks"
     sentence = Sentence(
-        f"Satu klien dapat memiliki paling banyak {MOST_WEBHOOKS} webhook.",
-        f"A klien may have {MOST_WEBHOOKS} webhooks at most.",
+        f"Satu klien dapat memiliki paling banyak {MOST_ENDPOINTS} webhook.",
+        f"A klien may have {MOST_ENDPOINTS} webhooks at most.",
     )

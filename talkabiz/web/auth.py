@@ -125,6 +125,10 @@ def allow_operators() -> None:
         raise MissingScope
 
 
+def sends_key() -> bool:
+    return "Authorization" in request.headers or "X-Api-Key" in request.headers
+
+
 def _key() -> str | None:
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
