@@ -18,7 +18,7 @@ from tests.running import CHECKOUT
 API = "docs/api.md"
 ROOMS = ("domain", "store", "services", "outside", "web", "realtime")
 """Whatever is raised in these may come before a program."""
-ENDS_A_START = {"media_dir_not_writable"}
+ENDS_A_START = {"media_dir_not_writable", "secret_key_unsafe", "secret_key_wrong"}
 """By then nobody is there to be answered."""
 
 
