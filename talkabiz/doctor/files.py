@@ -7,16 +7,14 @@ import os
 import pwd
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from talkabiz.doctor.findings import Check, fail, ok, warn
 from talkabiz.whatsapp.network import REAL, mark_in
+from talkabiz.whatsapp.privacy import can_be_closed, find_exposed, how_to_close
 
 SESSIONS, DISK = "sessions", "disk"
 LEAST_FREE_MB, FREE_MB = 100, 1000
-_OTHERS = 0o077
-_OF_A_CHECKOUT = {".gitkeep", ".gitignore"}
 _ELSEWHERE = "or choose another TALKABIZ_SESSIONS_DIR."
 
 
@@ -101,14 +99,12 @@ def _check_missing(root: Path) -> Check:
 
 
 def _check_private(root: Path) -> Check | None:
-    found = root.stat()
-    if not found.st_mode & _OTHERS:
+    exposed = find_exposed(root)
+    if not exposed:
         return None
-    text, advice = f"other users can read {root} ({whose(root)})", f"chmod 700 {root}"
-    with suppress(OSError):
-        names = {entry.name for entry in root.iterdir()}
-        if names and names <= _OF_A_CHECKOUT and found.st_uid == os.geteuid() and not found.st_mode & 0o1002:
-            return warn(SESSIONS, f"{text}; it is empty", f"The first start closes it. Or do it now: {advice}")
+    text, advice = f"other users can read {exposed} ({whose(exposed)})", how_to_close(root)
+    if exposed == root and can_be_closed(root):
+        return warn(SESSIONS, f"{text}; it is empty", f"The first start closes it. Or do it now: {advice}")
     return fail(SESSIONS, text, f"Whoever has these files has the accounts. Run: {advice}")
 
 

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import sqlite3
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -24,12 +23,12 @@ from talkabiz.domain.errors import Sentence, TalkabizError
 from talkabiz.domain.inputs import Me
 from talkabiz.services.ports import StoredDevice
 from talkabiz.whatsapp.network import REAL, put_mark
+from talkabiz.whatsapp.privacy import can_be_closed, find_exposed, how_to_close
 
 log = structlog.get_logger(__name__)
 
 _DEVICE = re.compile(r"[A-Za-z0-9-]+")
 _KLIEN = re.compile(r"[1-9][0-9]*")
-_KNOWN = re.compile(r"[1-9][0-9]*|\.lock|\.gitkeep|\.gitignore|\.sandbox|\.heard|lost\+found")
 _BESIDE = ("", "-wal", "-shm", "-journal")
 """SQLite's names: the file itself and what it may put beside it."""
 _ME = "SELECT jid, coalesce(lid, ''), push_name, business_name, platform FROM whatsmeow_device LIMIT 1"
@@ -189,19 +188,25 @@ def _user(jid: str) -> str:
 
 
 def _make_private(root: Path) -> None:
-    """Tightens a directory that others can read, as a checkout or `mkdir` leaves it, if it is plainly meant for us."""
-    found = root.stat()
-    if not found.st_mode & 0o077:
-        return
-    strange = any(not _KNOWN.fullmatch(entry.name) for entry in root.iterdir())
-    if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWOTH | stat.S_ISVTX) or strange:
-        raise SessionsUnsafe(
-            Sentence(
-                f"Direktori sesi {root} dapat dibaca pengguna lain. Jalankan: chmod 700 {root}",
-                f"Other users can read the sessions directory {root}. Run: chmod 700 {root}",
-            )
-        )
-    root.chmod(0o700)
+    """Closes a directory that others can read, as a checkout or `mkdir` leaves it, if there is nothing in it yet."""
+    exposed = find_exposed(root)
+    if exposed == root and can_be_closed(root):
+        root.chmod(0o700)
+        log.info("sessions_closed", directory=str(root))
+    elif exposed:
+        raise SessionsUnsafe(_told(root, exposed))
+
+
+def _told(root: Path, exposed: Path) -> Sentence:
+    """The two names apart: in one piece the log would take many a path for a secret."""
+    within, command = exposed.relative_to(root), how_to_close(root)
+    di, of = ("", "") if exposed == root else (f"{within} di ", f"{within} in ")
+    return Sentence(
+        f"Pengguna lain dapat membaca {di}direktori sesi {root}; siapa yang punya isinya, punya akunnya. "
+        f"Jalankan: {command}",
+        f"Other users can read {of}the sessions directory {root}; whoever has what is in it has the accounts. "
+        f"Run: {command}",
+    )
 
 
 def _lock(root: Path) -> int:

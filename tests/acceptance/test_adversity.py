@@ -179,7 +179,7 @@ async def test_sessions_that_cannot_be_written_are_told_and_harm_no_link(home: P
         await server.link(phones, new, OTHER)
 
 
-async def test_sessions_that_others_may_list_show_nobody_a_key_and_are_closed_by_the_next_start(home: Path) -> None:
+async def test_sessions_that_others_may_list_show_nobody_a_key_and_the_next_start_is_refused(home: Path) -> None:
     sessions = home / "sessions"
     async with _place(home) as place:
         linked = await place.server.add_klien("Toko Sinar")
@@ -187,11 +187,41 @@ async def test_sessions_that_others_may_list_show_nobody_a_key_and_are_closed_by
         sessions.chmod(0o755)
         second = await place.server.add_klien("Toko Bulan")
         await place.server.link(place.phones, second, OTHER)
-        for path in sessions.glob("[0-9]*/**/*"):
-            assert path.stat().st_mode & 0o077 == 0, path
-        assert {path.stat().st_mode & 0o777 for path in sessions.glob("[0-9]*")} == {0o700}
-    async with serving(home, "--sandbox"):
-        assert sessions.stat().st_mode & 0o777 == 0o700
+        assert [path for path in sessions.rglob("*") if path.stat().st_mode & 0o077] == []
+    await _is_refused(home, f"Other users can read the sessions directory {sessions};", f"chmod -R go= {sessions}")
+
+
+async def test_a_start_is_refused_while_others_can_read_one_store_and_goes_on_once_it_is_closed(home: Path) -> None:
+    """As a copy leaves it that didn't keep the rights."""
+    async with loopback(home) as world:
+        async with serving(home, **world.settings) as server:
+            linked = await server.add_klien("Toko Sinar")
+            await server.link(Phones(world.http), linked, NUMBER)
+        [store] = (home / "sessions").glob("1/*.db")
+        store.chmod(0o644)
+        await _is_refused(home, f"read 1/{store.name} in the sessions directory", f"chmod -R go= {home}/sessions")
+        assert store.stat().st_mode & 0o777 == 0o644, "it is for the operator to know"
+        store.chmod(0o600)
+        async with serving(home, **world.settings) as server:
+            await server.wait_for(linked, "connected")
+
+
+async def test_the_sessions_of_a_checkout_are_closed_by_the_first_start(home: Path) -> None:
+    (home / "sessions").mkdir(mode=0o755)
+    (home / "sessions" / ".gitkeep").touch(mode=0o644)
+    async with serving(home, "--sandbox") as server:
+        assert (home / "sessions").stat().st_mode & 0o777 == 0o700
+        await server.link(Phones(server.http), await server.add_klien("Toko Sinar"), NUMBER)
+    async with serving(home, "--sandbox") as server:
+        await server.wait_for(1, "connected")
+
+
+async def _is_refused(home: Path, *words: str) -> None:
+    """With one sentence."""
+    refused = await finish(home, "serve", "--port", "0", "--sandbox", module=CONFINED)
+    assert (refused.code, refused.output) == (1, "")
+    assert len(refused.errors.splitlines()) == 1
+    assert all(word in refused.errors for word in words), refused.errors
 
 
 @pytest.mark.parametrize(("mode", "sentence"), [(0o500, "can't be written to"), (0o777, "Other users can read")])
@@ -201,10 +231,7 @@ async def test_a_start_on_sessions_that_will_not_do_is_refused_with_a_sentence(
     sessions = home / "sessions"
     sessions.mkdir(mode=0o700)
     sessions.chmod(mode)
-    refused = await finish(home, "serve", "--port", "0", "--sandbox", module=CONFINED)
-    assert (refused.code, refused.output) == (1, "")
-    assert sentence in refused.errors
-    assert len(refused.errors.splitlines()) == 1
+    await _is_refused(home, sentence)
     sessions.chmod(0o700)
     async with serving(home, "--sandbox", module=CONFINED) as server:
         await server.link(Phones(server.http), await server.add_klien("Toko Sinar"), NUMBER)

@@ -308,15 +308,22 @@ async def test_a_memory_limit_that_the_server_would_always_meet_is_told(home: Pa
 def _make(home: Path, mode: int, *names: str) -> None:
     (home / "sessions").mkdir()
     for name in names:
-        (home / "sessions" / name).parent.mkdir(exist_ok=True)
-        (home / "sessions" / name).touch()
+        (home / "sessions" / name).parent.mkdir(mode=0o700, exist_ok=True)
+        (home / "sessions" / name).touch(mode=0o600)
     (home / "sessions").chmod(mode)
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o777, 0o710])
 async def test_sessions_that_others_may_read_are_told(home: Path, mode: int) -> None:
     _make(home, mode, "1/x.db")
-    (await look(home)).fails_alone("sessions", "other users", f"{mode:04o}", advice=f"chmod 700 {home}/sessions")
+    (await look(home)).fails_alone("sessions", "other users", f"{mode:04o}", advice=f"chmod -R go= {home}/sessions")
+
+
+async def test_a_store_that_others_may_read_is_told(home: Path) -> None:
+    _make(home, 0o700, "1/x.db")
+    (home / "sessions/1/x.db").chmod(0o640)
+    found = await look(home)
+    found.fails_alone("sessions", f"{home}/sessions/1/x.db", "mode 0640", advice=f"chmod -R go= {home}/sessions")
 
 
 async def test_the_empty_sessions_of_a_checkout_are_closed_by_the_first_start(home: Path) -> None:
