@@ -108,8 +108,7 @@ class Endpoint:
 
     @property
     def places(self) -> int:
-        """How many of its deliveries may be on their way at once."""
-        return 1 if self.failures >= PROBE_AFTER else PLACES
+        return places_after(self.failures)
 
     def wants(self, type: Type) -> bool:  # noqa: A002 - as everybody calls it
         if self.kind is Kind.OLDER:
@@ -250,6 +249,11 @@ def after(answer: Answer, tries: int, now: datetime, chance: float) -> Verdict:
     if answer.status == _GONE:
         return Verdict(Outcome.GONE, at)
     return Verdict(Outcome.RETRY, at) if at else Verdict(Outcome.DEAD)
+
+
+def places_after(failures: int) -> int:
+    """How many deliveries of an endpoint may be on their way at once, after so many failures in a row."""
+    return 1 if failures >= PROBE_AFTER else PLACES
 
 
 def has_failed_too_long(failing_since: datetime | None, now: datetime) -> bool:

@@ -6,8 +6,9 @@ kept isn't looked through.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from talkabiz.domain.message import Direction, Status
 from talkabiz.store.database import connected
@@ -49,7 +50,7 @@ async def forget_unclaimed(before: datetime, after: int = 0, limit: int = LOT) -
     _, rows = await connected().execute_query(_RECEIPTS, [after, limit])
     if rows:
         await connected().execute_query(_UNCLAIMED, [rows[0]["id"], rows[-1]["id"], before])
-    return _next(rows, before, limit)
+    return next_after(rows, before, limit)
 
 
 async def forget_messages(before: datetime, after: int = 0, limit: int = LOT) -> int | None:
@@ -64,10 +65,11 @@ async def forget_messages(before: datetime, after: int = 0, limit: int = LOT) ->
         await connected().execute_many(_MESSAGE, [[row["id"]] for row in old])
         unread = [Direction.IN, Status.RECEIVED, Status.UNDECRYPTABLE]
         await connected().execute_many(_CHAT, [[*unread, chat_id] for chat_id in sorted({r["chat_id"] for r in old})])
-    return _next(rows, before, limit)
+    return next_after(rows, before, limit)
 
 
-def _next(rows: Sequence[dict[str, str]], before: datetime, limit: int) -> int | None:
+def next_after(rows: Sequence[Mapping[str, Any]], before: datetime, limit: int) -> int | None:
+    """The id to go on after, when these were looked through; None: there are no more, or they are too young."""
     is_last = len(rows) < limit or _time(rows[-1]["created_at"]) >= before
     return None if is_last else int(rows[-1]["id"])
 

@@ -6,26 +6,64 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from talkabiz.store.database import connected
+from talkabiz.store.retention import next_after
+
 LOT = 200
+
+_ATTEMPTS = "SELECT id, at AS created_at FROM attempts WHERE id > ? ORDER BY id LIMIT ?"
+_OLD_ATTEMPTS = "DELETE FROM attempts WHERE id BETWEEN ? AND ? AND at < ?"
+_EVENTS = "SELECT id, created_at FROM webhook_events WHERE id > ? ORDER BY id LIMIT ?"
+_OLD_EVENTS = """
+    DELETE FROM webhook_events WHERE id BETWEEN ?1 AND ?2 AND created_at < ?3 AND NOT EXISTS (
+        SELECT 1 FROM deliveries WHERE event_id = webhook_events.id AND (ended_at IS NULL OR ended_at >= ?3)
+    )
+"""
+_CANCEL = """
+    UPDATE deliveries SET status = 'cancelled', next_at = NULL, ended_at = ? WHERE id IN (
+        SELECT deliveries.id FROM webhooks CROSS JOIN deliveries
+            ON webhook_id = webhooks.id AND deliveries.status = 'pending'
+        WHERE webhooks.status = 'removed' LIMIT ?
+    )
+"""
+_REMOVED = """
+    DELETE FROM webhooks WHERE id IN (
+        SELECT id FROM webhooks WHERE status = 'removed'
+            AND NOT EXISTS (SELECT 1 FROM deliveries WHERE webhook_id = webhooks.id) LIMIT ?
+    )
+"""
+_JOURNAL = """
+    DELETE FROM journal_events WHERE at < ? AND id IN (SELECT id FROM journal_events WHERE id <= ? ORDER BY id LIMIT ?)
+"""
 
 
 async def forget_attempts(before: datetime, after: int = 0, limit: int = LOT) -> int | None:
     """Tries of before then. The id to go on after; None: the rest is younger."""
-    raise NotImplementedError
+    _, rows = await connected().execute_query(_ATTEMPTS, [after, limit])
+    if rows:
+        await connected().execute_query(_OLD_ATTEMPTS, [rows[0]["id"], rows[-1]["id"], before])
+    return next_after(rows, before, limit)
 
 
 async def forget_events(before: datetime, after: int = 0, limit: int = LOT) -> int | None:
     """Events of before then that are pending nowhere and ended nowhere since then, with their deliveries. The id to go
     on after; None: the rest is younger.
     """
-    raise NotImplementedError
+    _, rows = await connected().execute_query(_EVENTS, [after, limit])
+    if rows:
+        await connected().execute_query(_OLD_EVENTS, [rows[0]["id"], rows[-1]["id"], before])
+    return next_after(rows, before, limit)
 
 
-async def forget_removed(limit: int = LOT) -> bool:
-    """Endpoints that were removed and of which no delivery is kept. Whether there may be more."""
-    raise NotImplementedError
+async def forget_removed(now: datetime, limit: int = LOT) -> bool:
+    """Endpoints that were removed: what is pending for them is cancelled, and they go where no delivery is kept.
+    Whether there may be more.
+    """
+    cancelled, _ = await connected().execute_query(_CANCEL, [now, limit])
+    deleted, _ = await connected().execute_query(_REMOVED, [limit])
+    return limit in {cancelled, deleted}
 
 
 async def forget_journal(before: datetime, not_above: int, limit: int = LOT) -> bool:
     """Events of before then, up to this id: above their cursor, webhooks need them. Whether there may be more."""
-    raise NotImplementedError
+    return (await connected().execute_query(_JOURNAL, [before, not_above, limit]))[0] == limit

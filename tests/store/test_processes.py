@@ -108,7 +108,7 @@ async def test_the_cli_waits_for_a_transaction_of_the_server(klien: Klien, start
 async def test_of_processes_that_migrate_at_once_each_step_is_taken_by_one(url: str, start: Start) -> None:
     children = [await start("migrate") for _ in range(4)]
     taken = await asyncio.gather(*map(finish, children))
-    assert sorted(taken) == ["", "", "", "0001_initial 0002_access 0003_messages"]
+    assert sorted(taken) == ["", "", "", "0001_initial 0002_access 0003_messages 0004_webhooks"]
     await open_database(url)
     try:
         assert await is_up_to_date()
@@ -128,6 +128,6 @@ async def test_a_migration_that_is_killed_leaves_nothing_half_done(url: str, sta
             child.kill()
         await child.wait()
     last = await finish(await start("migrate"))
-    assert last in {"", "0001_initial 0002_access 0003_messages"}  # one transaction: all steps or none
+    assert last in {"", "0001_initial 0002_access 0003_messages 0004_webhooks"}  # one transaction: all steps or none
     assert await finish(await start("migrate")) == ""
     assert await finish(await start("add", "Toko", "1")) == "done"
