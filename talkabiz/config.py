@@ -59,8 +59,14 @@ class Settings(BaseSettings):
     sessions_dir: Path = Field(Path("sessions"), description="Where linked devices are kept: keys to the accounts.")
     media_dir: Path = Field(Path("media"), description="Where files of messages are kept.")
     media_days: int = Field(30, ge=0, le=3650, description="How many days files of messages are kept; 0: always.")
-
     message_days: int = Field(0, ge=0, le=3650, description="How many days messages are kept; 0: always.")
+    journal_days: int = Field(30, ge=0, le=3650, description="How many days the journal goes back; 0: always.")
+    webhook_days: int = Field(
+        30, ge=0, le=3650, description="How many days deliveries that ended, and all tries, are kept; 0: always."
+    )
+    secret_key: Annotated[str, AfterValidator(values.check_secret_key)] | None = Field(
+        None, repr=False, description="Seals webhook secrets: 32 bytes, hex or base64. Unset: a file in SESSIONS_DIR."
+    )
 
     # who may
     api_key: Annotated[str, AfterValidator(values.check_api_key)] | None = Field(
@@ -77,7 +83,7 @@ class Settings(BaseSettings):
         Quota(600, 60), description="Requests with one credential: a count and a time, or off."
     )
     webhook_allow_hosts: Hosts = Field(
-        (), description="Receivers of webhooks in your own network, separated by commas. Not used yet."
+        (), description="Receivers of webhooks in your own network, separated by commas."
     )
 
     # linking
@@ -131,6 +137,11 @@ class Settings(BaseSettings):
                 "real WhatsApp."
             )
         return self
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no log may show and, being of the operator's own making, has no shape by which it would be known."""
+        return [secret for secret in (self.api_key, self.secret_key) if secret]
 
     def public_url(self, port: int) -> str:
         """The address for links, without a slash at the end. `port` is the one really listened on."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from talkabiz.domain.quota import parse_quota
+from talkabiz.domain.secret_keys import parse_secret_key
 
 SHORTEST_API_KEY = 24
 FEWEST_CHARACTERS = 8
@@ -175,6 +176,11 @@ def check_root_key(key: str) -> str:
     if len(key) != digits or not set(key) <= set(string.hexdigits):
         raise ValueError("must be 64 hex digits, as the sandbox prints them")
     return key
+
+
+def check_secret_key(text: str) -> str:
+    parse_secret_key(text)
+    return text
 
 
 def _list(value: object) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from pathlib import Path
@@ -14,12 +15,14 @@ from pydantic import ValidationError
 from talkabiz import setting_values as values
 from talkabiz.config import Settings, sentences
 from talkabiz.domain.quota import Quota
+from talkabiz.domain.secret_keys import parse_secret_key
 from talkabiz.parent import VARIABLE
 from tests.running import CHECKOUT
 
 GOOD_KEY = "b6f1c9027a5e4d83b6f1c9e1"
 DOCS = Path(CHECKOUT, "docs", "settings.md")
 EXAMPLE = Path(CHECKOUT, ".env.example")
+NO_EXAMPLE = {f"TALKABIZ_{name}" for name in ("API_KEY", "REDIS_URL", "SECRET_KEY", "WA_ROOT_KEY")}
 NAMES = [f"TALKABIZ_{name.upper()}" for name in Settings.model_fields]
 
 
@@ -209,6 +212,57 @@ def test_no_example_of_ours_gives_a_key_that_would_be_taken() -> None:
             values.check_api_key(key)
 
 
+# --- SECRET_KEY -------------------------------------------------------------------------------------------------------
+
+SEALING = "2c8f0d1e4b7a69533dfe1a0b9c8d7e6f5a4b3c2d1e0f99887766554433221100"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        SEALING,
+        SEALING.upper(),
+        f" {SEALING}\n",
+        base64.b64encode(bytes.fromhex(SEALING)).decode(),
+        base64.urlsafe_b64encode(bytes.fromhex(SEALING)).decode().rstrip("="),
+    ],
+)
+def test_a_key_of_32_bytes_is_taken_however_it_is_written(key: str) -> None:
+    assert parse_secret_key(read(TALKABIZ_SECRET_KEY=key).secret_key) == bytes.fromhex(SEALING)
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        (" ", "must be 32 random bytes"),
+        ("hunter2", "must be 32 random bytes"),
+        (SEALING[:-2], "must be 32 random bytes"),
+        (SEALING[:-1] + "g", "must be 32 random bytes"),
+        (SEALING + "00", "must be 32 random bytes"),
+        ("correct horse battery staple 123", "must be 32 random bytes"),
+        ("0" * 64, "too easy"),
+        ("0123456789abcdef" * 4, "too easy"),
+        ("A" * 43 + "=", "too easy"),
+    ],
+)
+def test_a_key_that_seals_nothing_is_refused_and_not_repeated(key: str, sentence: str) -> None:
+    said = refusal(TALKABIZ_SECRET_KEY=key)
+    assert said.startswith("TALKABIZ_SECRET_KEY ")
+    assert sentence in said
+    assert not key.strip() or key.strip() not in said
+
+
+def test_the_sealing_key_is_not_shown_where_settings_are_shown() -> None:
+    assert SEALING not in f"{Settings(secret_key=SEALING)!r} {Settings(secret_key=SEALING)}"
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_what_the_refusal_of_a_sealing_key_proposes_would_do(random: bytes) -> None:
+    """`openssl rand -hex 32`; but for what chance makes of fewer than 16 different bytes."""
+    if len(set(random)) >= 16:
+        assert values.check_secret_key(random.hex()) == random.hex()
+
+
 # --- the others -------------------------------------------------------------------------------------------------------
 
 
@@ -302,7 +356,7 @@ def test_a_limit_that_is_none_is_refused(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["localhost", "receiver.internal:9000, 10.0.0.0/8", "::1", "192.168.1.7:8080"])
-def test_local_receivers_are_taken_for_the_time_when_there_are_webhooks(text: str) -> None:
+def test_local_receivers_are_hosts_addresses_and_networks(text: str) -> None:
     assert read(TALKABIZ_WEBHOOK_ALLOW_HOSTS=text).webhook_allow_hosts
 
 
@@ -327,6 +381,8 @@ def test_receivers_that_are_no_hosts_are_refused(text: str) -> None:
         ({"PAIRING_SECONDS": "nan"}, "TALKABIZ_PAIRING_SECONDS must be "),
         ({"QR_REQUEST_SECONDS": "inf"}, "TALKABIZ_QR_REQUEST_SECONDS must be less than or equal to 600."),
         ({"QR_REQUEST_SECONDS": "0"}, "TALKABIZ_QR_REQUEST_SECONDS must be greater than 0."),
+        ({"JOURNAL_DAYS": "-1"}, "TALKABIZ_JOURNAL_DAYS must be greater than or equal to 0."),
+        ({"WEBHOOK_DAYS": "3651"}, "TALKABIZ_WEBHOOK_DAYS must be less than or equal to 3650."),
         ({"AUTO_REFRESH_ROUNDS": "0"}, "TALKABIZ_AUTO_REFRESH_ROUNDS must be greater than 0."),
         ({"MAX_MEMORY": "-1"}, "TALKABIZ_MAX_MEMORY must be greater than or equal to 0."),
         ({"WA_PROXY_URL": "127.0.0.1:8443"}, "TALKABIZ_WA_PROXY_URL must be http:// with a host and a port"),
@@ -377,7 +433,7 @@ def test_the_docs_say_of_each_setting_its_default_what_it_does_and_when_to_chang
     assert text.strip().startswith(f"Default: `{default}`." if default else "Default: none.")
     assert "Change it" in text or "Leave it" in text
     examples = re.findall(rf"^    {name}=(.+)$", text, flags=re.MULTILINE)
-    assert examples or name in {"TALKABIZ_API_KEY", "TALKABIZ_REDIS_URL", "TALKABIZ_WA_ROOT_KEY"}, "an example"
+    assert examples or name in NO_EXAMPLE, "an example"
     needs = {"TALKABIZ_WA_CA_FILE": {name: DOCS.as_posix()}}
     for example in examples:
         assert refusals(**needs.get(name, {name: example})) == []
