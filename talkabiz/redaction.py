@@ -48,7 +48,7 @@ _SECRETS = _words(
     "paircode pairingcode passphrase passwd password privatekey proxyauthorization refreshtoken secret secretkey "
     "sessioncookie setcookie signature token webhooksignature xapikey"
 )
-_SECRET_ENDINGS = ("apikey", "cookie", "passphrase", "password", "privatekey", "secret", "token")
+_SECRET_ENDINGS = ("apikey", "cookie", "passphrase", "password", "privatekey", "secret", "secretkey", "token")
 _CONTENTS = _words(
     "base64 body caption conversation image messagetext notify pushname qr qrcode qrtext quotedtext svg text "
     "vcard verifiedname"
@@ -60,7 +60,7 @@ _PHONES = _words(
 )
 _PARTIES = frozenset(("jid", "lid", "phone"))
 """Where one of these stands, `name` beside it is a person's."""
-_HEADERS = _words("authorization cookie proxyauthorization setcookie xapikey")
+_HEADERS = _words("authorization cookie proxyauthorization setcookie webhooksignature xapikey")
 """Their values reach to the end of the line."""
 
 
@@ -85,6 +85,8 @@ _PICTURE = re.compile(
 _CODE_URL = re.compile(r"(?<=linked_devices)(?:#|%23)[^\s\"'<>]*")
 _CODE_TEXT = re.compile(r"\d{1,3}(?:@|%40)[A-Za-z0-9+/=_%-]{16,}(?:(?:,|%2C)[A-Za-z0-9+/=_%-]*)*", re.IGNORECASE)
 _KEY = re.compile(r"(?<=tkb_|tkl_)[A-Za-z0-9_-]{4,}|(?<=whsec_)[A-Za-z0-9+/=_-]{4,}")
+_SIGNATURE = re.compile(r"(?<=v1,)[A-Za-z0-9+/]{43}=")
+"""Of a webhook (Standard Webhooks): who has it may send the same body once more, for five minutes."""
 _LINK = re.compile(r"(?<=/link/|login/)[^\s/?#\"'<>\\]{8,}")
 _BEARER = re.compile(r"(?i)(?<=bearer )[^\s\"',;]{8,}")
 _USERINFO = re.compile(r"(?<=://)[^\s/@:\"']*+:[^\s/@\"']*+@")
@@ -136,6 +138,8 @@ def redact(text: str) -> str:
         text = _mask_addresses(_CODE_TEXT.sub(HIDDEN, text))
     if "tk" in text or "whsec_" in text:
         text = _KEY.sub(HIDDEN, text)
+    if "v1," in text:
+        text = _SIGNATURE.sub(HIDDEN, text)
     if "/" in text:
         text = _LINK.sub(HIDDEN, text)
         text = _USERINFO.sub(f"{HIDDEN}@", text)

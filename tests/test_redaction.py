@@ -27,6 +27,8 @@ from tests.running import CHECKOUT
 B64 = base64.b64encode(bytes(range(7, 39))).decode()
 REFERENCE = "2@" + base64.b64encode(bytes(range(90, 150))).decode()
 QR = f"{REFERENCE},{B64},{B64[::-1].lstrip('=')}A=,{B64.swapcase()},1"
+LIKE_WORDS = "thissignaturehappenstolooklikesomanywordsss="
+"""As good a signature, or a secret, as any, though chance made it look like none."""
 TOKEN = "Zk3vQx0-bT_9aLwPz7YhRu2mNe5sKd8cJf1gXo4iVtA"
 KEY = "tkb_Ab3dEf9h_Zk3vQx0bT9aLwPz7YhRu2mNe5sKd8cJf"
 PICTURE = "data:image/png;base64," + base64.b64encode(bytes(range(256))).decode()
@@ -54,6 +56,16 @@ PHONE = "628111222333"
         ("Cookie: a=b; talkabiz_session=c", f"Cookie: {HIDDEN}"),
         ("[(b'authorization', b'Bearer x'), (b'host', b'h')]", f"[(b'authorization', {HIDDEN}), (b'host', b'h')]"),
         ("{'X-Api-Key': 'abc', 'Accept': '*/*'}", f"{{'X-Api-Key': {HIDDEN}, 'Accept': '*/*'}}"),
+        (f"Webhook-Signature: v1,{B64} v1,{B64[::-1]}\nnext", f"Webhook-Signature: {HIDDEN}\nnext"),
+        (
+            f"{{'webhook-signature': 'v1,{B64}', 'webhook-id': 'evt_1'}}",
+            f"{{'webhook-signature': {HIDDEN}, 'webhook-id': 'evt_1'}}",
+        ),
+        (f"[(b'webhook-signature', b'v1,{B64}')]", f"[(b'webhook-signature', {HIDDEN})]"),
+        (f"signed v1,{LIKE_WORDS} v1,{LIKE_WORDS}.", f"signed v1,{HIDDEN} v1,{HIDDEN}."),
+        (f"whsec_{LIKE_WORDS}, and whsec_c2VjcmV0", f"whsec_{HIDDEN}, and whsec_{HIDDEN}"),
+        ('{"secret": "short", "previous_secret": "old"}', f'{{"secret": {HIDDEN}, "previous_secret": {HIDDEN}}}'),
+        ("TALKABIZ_SECRET_KEY=abc, and more", f"TALKABIZ_SECRET_KEY={HIDDEN}, and more"),
         ("bad Bearer abcdefgh12 here", f"bad Bearer {HIDDEN} here"),
         ('{"password": "a \\" b", "n": 1}', f'{{"password": {HIDDEN}, "n": 1}}'),
         ('body={\\"new_password\\": \\"ab\\"}', f'body={{\\"new_password\\": {HIDDEN}'),
@@ -127,6 +139,8 @@ HARMLESS = [
     "https://wa.me/settings/linked_devices",
     "/login and /link, /login-link, static/login.css",
     "the tkb_ keys, tk",
+    "whsec_ and v1, v1,2 of evt_01J9ZQ5K3T0000000000000000",
+    "webhook-id: evt_01J9ZQ5K3T0000000000000000, webhook-timestamp: 1763963963",
     "somebody@example.com, 2@x",
     "UNIQUE constraint failed: kliens.wa_nomor",
     "http://host:8000/@x",
@@ -187,6 +201,10 @@ class Silent:
         ({"text": "see you", "caption": "x", "push_name": "Bu Sari"}, dict.fromkeys(("text", "caption", "push_name"))),
         ({"Set-Cookie": "a", "X-Api-Key": "b", "new_password": 12}, dict.fromkeys(("Set-Cookie", "X-Api-Key"))),
         ({"pairing_code": "ABCD-EFGH", "svg": "x", "token": ["a"]}, dict.fromkeys(("pairing_code", "svg", "token"))),
+        (
+            {"webhook-signature": "v1,x", "secret_key": "x", "incoming_secret": b"x", "TALKABIZ_SECRET_KEY": "x"},
+            dict.fromkeys(("webhook-signature", "secret_key", "incoming_secret", "TALKABIZ_SECRET_KEY")),
+        ),
         ({"code": "ABCD-EFGH"}, {"code": None}),
         ({"code": QR}, {"code": None}),
     ],
