@@ -23,7 +23,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 MOST_MACHINES = 4
 """Of those that a name leads to, so many are tried, one after the other."""
 CONNECT_SECONDS = 5.0
-"""For a machine to take the connection."""
+"""For a machine to take the connection, and as long again to show its certificate."""
 _HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",  # what is packed can be endless when it is unpacked
@@ -44,14 +44,21 @@ class Question:
 class Reach:
     """Each request has a connection of its own, to a machine that was judged: one that is kept would be taken for
     another name at the same machine, and its certificate be believed unseen. Proxies of the environment are the
-    business of httpx's client, which isn't used; `trust` says whom we believe, so that no variable made for others does.
+    business of httpx's client, which isn't used; `trust` says whom we believe: no variable made for others does.
     """
 
     def __init__(
-        self, guard: Guard, *, names: int, resolve: Resolve | None = None, trust: ssl.SSLContext | None = None
+        self,
+        guard: Guard,
+        *,
+        names: int,
+        resolve: Resolve | None = None,
+        trust: ssl.SSLContext | None = None,
+        connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         """`names`: so many are looked up at once."""
         self.guard = guard
+        self._connect_seconds = connect_seconds
         self._trust = trust or ssl.create_default_context(cafile=certifi.where())
         self._system = _SystemResolver(names)
         self._resolve = resolve or self._system
@@ -74,7 +81,8 @@ class Reach:
         """
         machines = (await self.find(target))[:MOST_MACHINES]
         async with httpx.AsyncHTTPTransport(verify=self._trust) as transport:
-            answer = await _connect(transport, target, question, machines)
+            patience = httpx.Timeout(question.read_seconds, connect=self._connect_seconds)
+            answer = await _connect(transport, target, question, machines, patience)
             try:
                 yield answer
             finally:
@@ -120,10 +128,13 @@ def _look_up(host: str, port: int) -> list[str]:
 
 
 async def _connect(
-    transport: httpx.AsyncHTTPTransport, target: Target, question: Question, machines: Sequence[Address]
+    transport: httpx.AsyncHTTPTransport,
+    target: Target,
+    question: Question,
+    machines: Sequence[Address],
+    patience: httpx.Timeout,
 ) -> httpx.Response:
     """To the machine by its number; the name is what the certificate is compared with, and what the server is told."""
-    patience = httpx.Timeout(question.read_seconds, connect=CONNECT_SECONDS)
     failure: httpx.TransportError | None = None
     for machine in machines:
         number = f"[{machine}]" if isinstance(machine, IPv6Address) else str(machine)
