@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from talkabiz import __version__
-from talkabiz.cli import doctor, keys, kliens, linking, operators, sending, serving
+from talkabiz.cli import doctor, keys, kliens, linking, operators, sending, serving, webhooks
 from talkabiz.cli.options import JSON
 from talkabiz.cli.printing import EXIT_FAILED, Failed, say, say_error
 from talkabiz.cli.teaching import epilog
@@ -18,6 +18,12 @@ from talkabiz.parent import Parent
 DOCTOR_EXITS = {0: "no failure; warnings are none", 1: "a failure"}
 LINK_EXITS = {0: "connected", 1: "refused, or it failed", 2: "wrong usage or settings", 3: "no server answers"}
 
+TEST_EXITS = {
+    0: "it was taken; with --wait 0, queued",
+    1: "refused, not taken, or not tried yet",
+    2: "wrong usage or settings",
+    3: "no server answers",
+}
 SEND_EXITS = {
     0: "sent; with --wait 0, accepted",
     1: "refused, failed, uncertain, or still waiting",
@@ -61,6 +67,7 @@ def make_app() -> typer.Typer:
             exits=SEND_EXITS,
         )
     )(sending.send)
+    app.add_typer(_webhooks(), name="webhook")
     app.add_typer(_keys(), name="key")
     app.command("login-link", epilog=epilog("talkabiz login-link", "talkabiz login-link --operator budi"))(
         operators.login_link
@@ -96,6 +103,20 @@ def _keys() -> typer.Typer:
     group.command("create", epilog=made)(keys.create)
     group.command("list", epilog=epilog("talkabiz key list", "talkabiz key list --klien 1 --json"))(keys.show_all)
     group.command("revoke", epilog=epilog("talkabiz key revoke 3"))(keys.revoke)
+    return group
+
+
+def _webhooks() -> typer.Typer:
+    group = _group("Webhooks: servers that a running Talkabiz tells what happens to a klien.")
+    made = epilog(
+        "talkabiz webhook add 1 https://example.com/talkabiz --key tkb_…",
+        'talkabiz webhook add 1 https://example.com/talkabiz --event message.received --label "web shop"',
+    )
+    group.command("add", epilog=made)(webhooks.add)
+    group.command("list", epilog=epilog("talkabiz webhook list 1", "talkabiz webhook list 1 --json"))(webhooks.show_all)
+    group.command("test", epilog=epilog("talkabiz webhook test 1 2", exits=TEST_EXITS))(webhooks.ping)
+    replayed = epilog("talkabiz webhook replay 1 2 --since 812", "talkabiz webhook replay 1 2 --dead")
+    group.command("replay", epilog=replayed)(webhooks.replay)
     return group
 
 

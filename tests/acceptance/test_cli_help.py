@@ -46,6 +46,7 @@ def test_all_commands_are_there() -> None:
     assert {" ".join(path) for path in COMMANDS} >= {
         *("serve", "doctor", "klien add", "klien list", "klien show", "key create", "key list", "key revoke"),
         *("login-link", "link", "send", "migrate", "sandbox", "audit"),
+        *("webhook add", "webhook list", "webhook test", "webhook replay"),
     }
 
 
@@ -62,7 +63,7 @@ async def test_each_command_says_what_it_does_with_examples_that_it_takes(home: 
         command.make_context(command.name, words)  # reads the words and does nothing; wrong ones are an error
 
 
-@pytest.mark.parametrize("group", [(), ("klien",), ("key",)], ids=" ".join)
+@pytest.mark.parametrize("group", [(), ("klien",), ("key",), ("webhook",)], ids=" ".join)
 async def test_a_list_of_commands_has_a_whole_sentence_for_each(home: Path, group: tuple[str, ...]) -> None:
     text = await succeed(home, *group, "--help")
     lines = text.partition("Commands:\n")[2].splitlines()
