@@ -39,6 +39,7 @@ from talkabiz.services.media import MediaStore
 from talkabiz.services.media_files import Files
 from talkabiz.services.painting import Painter
 from talkabiz.services.ports import Clock
+from talkabiz.services.retention import KeepDays
 from talkabiz.services.runner import Surroundings
 from talkabiz.services.spool import FOLDER as HEARD, Spool
 from talkabiz.services.voices import Voices
@@ -71,7 +72,7 @@ async def serve(settings: Settings, *, sandbox: bool, announce: Announce, parent
     from hypercorn.asyncio import serve as serve_asgi
     from hypercorn.config import Config
 
-    log.configure(settings.log_format, settings.log_level, is_terminal=parent.is_terminal, secrets=[settings.api_key])
+    log.configure(settings.log_format, settings.log_level, is_terminal=parent.is_terminal, secrets=settings.secrets)
     log.catch_the_rest()
     parent.tell({"log_format": settings.log_format, "max_memory": settings.max_memory})
     listener = listen(settings.host, settings.port, parent)
@@ -107,7 +108,7 @@ def create_app(settings: Settings | None = None) -> ASGIFramework:
     stops in its lifespan; a start that fails says why through the server's own log.
     """
     chosen = settings or read_or_exit()
-    log.configure(chosen.log_format, chosen.log_level, secrets=[chosen.api_key])
+    log.configure(chosen.log_format, chosen.log_level, secrets=chosen.secrets)
     log.catch_the_rest()
     rooms = _rooms()
 
@@ -172,9 +173,8 @@ async def _desk(
         spool = stack.enter_context(closing(Spool(settings.sessions_dir / HEARD)))
         whatsapp = LocalWhatsApp(reach.library, folder, proxy_url=reach.proxy_url, loop=loop, spool=spool)
         conversations = LocalConversations(whatsapp, loop=loop)
-        days = settings.message_days
         chatting = Chatting(
-            conversations, media, writer=writer, journal=journal, clock=clock, spool=spool, message_days=days
+            conversations, media, writer=writer, journal=journal, clock=clock, spool=spool, keep=_keep(settings)
         )
         await stack.enter_async_context(chatting.hearing())
         stack.push_async_callback(whatsapp.shutdown, SHUTDOWN_SECONDS)
@@ -267,6 +267,10 @@ def _limits(settings: Settings) -> Limits:
         pairing_seconds=settings.pairing_seconds,
         auto_refresh_rounds=settings.auto_refresh_rounds,
     )
+
+
+def _keep(settings: Settings) -> KeepDays:
+    return KeepDays(messages=settings.message_days, journal=settings.journal_days, webhooks=settings.webhook_days)
 
 
 def _reach(settings: Settings, *, sandbox: bool) -> AbstractAsyncContextManager[Reach]:

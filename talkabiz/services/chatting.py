@@ -27,7 +27,7 @@ from talkabiz.services.outbox import DRAIN_SECONDS, Outbox
 from talkabiz.services.paces import Paces
 from talkabiz.services.ports import Clock
 from talkabiz.services.previews import Previews
-from talkabiz.services.retention import Retention
+from talkabiz.services.retention import KeepDays, Retention
 from talkabiz.services.spool import Spool
 from talkabiz.services.turns import Room
 from talkabiz.store import messages
@@ -56,14 +56,14 @@ class Chatting:
         journal: Journal,
         clock: Clock,
         spool: Spool | None = None,
-        message_days: int = 0,
+        keep: KeepDays | None = None,
     ) -> None:
         self.media = media
         self._conversations = conversations
         self._writer = writer
         self._journal = journal
         self._clock = clock
-        self._retention = Retention(writer, clock, days=message_days)
+        self._retention = Retention(writer, clock, keep or KeepDays())
         self._outbox: Outbox | None = None
         self._inbound = Inbound(
             conversations, writer, journal, clock, settle=self._settle, media_due=media.wake, spool=spool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -11,7 +12,7 @@ from typing import TypeVar
 import structlog
 
 from talkabiz.services.ports import Clock
-from talkabiz.store import retention
+from talkabiz.store import deliveries, retention, webhook_retention
 from talkabiz.store.errors import StoreError
 from talkabiz.store.writing import Tell, Writer
 
@@ -27,13 +28,21 @@ Page = Callable[[datetime, int], Awaitable[int | None]]
 log = structlog.get_logger(__name__)
 
 
-class Retention:
-    """`days`: how long messages are kept; 0: as long as their klien. Their files have a time of their own."""
+@dataclass(frozen=True, slots=True)
+class KeepDays:
+    """0: as long as their klien. Files of messages have a time of their own."""
 
-    def __init__(self, writer: Writer, clock: Clock, *, days: int) -> None:
+    messages: int = 0
+    journal: int = 0
+    webhooks: int = 0
+    """Deliveries that ended, and all tries."""
+
+
+class Retention:
+    def __init__(self, writer: Writer, clock: Clock, keep: KeepDays) -> None:
         self._writer = writer
         self._clock = clock
-        self._days = days
+        self._keep = keep
 
     async def run(self) -> None:
         """Once a day, until cancelled."""
@@ -45,12 +54,21 @@ class Retention:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def forget(self) -> None:
-        now = self._clock.now()
-        while await self._lot(partial(retention.forget_failed_heard, now - HEARD_KEPT)):
-            pass
+        now, keep = self._clock.now(), self._keep
+        await self._while_more(partial(retention.forget_failed_heard, now - HEARD_KEPT))
         await self._through(retention.forget_unclaimed, now - RECEIPTS_KEPT)
-        if self._days:
-            await self._through(retention.forget_messages, now - timedelta(days=self._days))
+        if keep.messages:
+            await self._through(retention.forget_messages, now - timedelta(days=keep.messages))
+        if keep.journal:
+            await self._while_more(partial(_forget_journal, now - timedelta(days=keep.journal)))
+        if keep.webhooks:
+            await self._through(webhook_retention.forget_attempts, now - timedelta(days=keep.webhooks))
+            await self._through(webhook_retention.forget_events, now - timedelta(days=keep.webhooks))
+        await self._while_more(partial(webhook_retention.forget_removed, now))
+
+    async def _while_more(self, job: Callable[[], Awaitable[bool]]) -> None:
+        while await self._lot(job):
+            pass
 
     async def _through(self, page: Page, before: datetime) -> None:
         after: int | None = 0
@@ -63,3 +81,8 @@ class Retention:
             return await job()
 
         return await self._writer.write(carry_out)
+
+
+async def _forget_journal(before: datetime) -> bool:
+    """What webhooks haven't been made of yet stays, however old: nobody else keeps it."""
+    return await webhook_retention.forget_journal(before, await deliveries.cursor())

@@ -32,8 +32,12 @@ _REMOVED = """
             AND NOT EXISTS (SELECT 1 FROM deliveries WHERE webhook_id = webhooks.id) LIMIT ?
     )
 """
+# All up to the last one that is old, whatever the clock showed meanwhile: the order of ids is that of what happened,
+# and a hole would be taken for nothing having happened.
 _JOURNAL = """
-    DELETE FROM journal_events WHERE at < ? AND id IN (SELECT id FROM journal_events WHERE id <= ? ORDER BY id LIMIT ?)
+    DELETE FROM journal_events WHERE id <= (
+        SELECT MAX(id) FROM (SELECT id, at FROM journal_events WHERE id <= ? ORDER BY id LIMIT ?) WHERE at < ?
+    )
 """
 
 
@@ -66,4 +70,4 @@ async def forget_removed(now: datetime, limit: int = LOT) -> bool:
 
 async def forget_journal(before: datetime, not_above: int, limit: int = LOT) -> bool:
     """Events of before then, up to this id: above their cursor, webhooks need them. Whether there may be more."""
-    return (await connected().execute_query(_JOURNAL, [before, not_above, limit]))[0] == limit
+    return (await connected().execute_query(_JOURNAL, [not_above, limit, before]))[0] == limit

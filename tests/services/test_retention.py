@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from talkabiz.domain.heard import ReceiptType
+from talkabiz.domain.webhooks import Answer, Kind, Type, after
 from talkabiz.services import retention
 from talkabiz.services.allowances import Allowances, Quotas
 from talkabiz.services.chatting import Chatting
 from talkabiz.services.journal import Journal
-from talkabiz.services.retention import HEARD_KEPT, RECEIPTS_KEPT, Retention
-from talkabiz.store import heard, receipts
+from talkabiz.services.retention import HEARD_KEPT, RECEIPTS_KEPT, KeepDays, Retention
+from talkabiz.store import deliveries, events, heard, receipts, webhooks
 from talkabiz.store.database import transaction
 from talkabiz.store.writing import Writer
 from tests.fakes import NOW, ManualClock
@@ -70,8 +71,103 @@ async def test_each_thing_is_kept_for_its_time(
 ) -> None:
     await fill(klien_id)
     clock = ManualClock(NOW + after)
-    await Retention(Writer(Journal().publish), clock, days=days).forget()
+    await Retention(Writer(Journal().publish), clock, KeepDays(messages=days)).forget()
     assert await count() == left
+
+
+async def append(klien_id: int, *days_ago: int) -> list[int]:
+    """Events that old; their ids in the journal."""
+    async with transaction():
+        return [
+            (await events.append(klien_id, "connected", NOW - timedelta(days=days), {"status": "connected"})).id or 0
+            for days in days_ago
+        ]
+
+
+async def forget(keep: KeepDays, *, days_later: float = 0) -> None:
+    clock = ManualClock(NOW + timedelta(days=days_later))
+    await Retention(Writer(Journal().publish), clock, keep).forget()
+
+
+@pytest.mark.parametrize(
+    ("days", "kept", "gaps"), [(0, [1, 2, 3, 4], [False] * 4), (30, [3, 4], [True, True, False, False])]
+)
+async def test_the_journal_goes_back_so_many_days_and_who_asks_for_more_is_told(
+    klien_id: int, days: int, kept: list[int], gaps: list[bool]
+) -> None:
+    await append(klien_id, 40, 31, 29, 0)
+    await forget(KeepDays(journal=days))
+    journal = Journal()
+    assert [event.seq for event in (await journal.since(klien_id, 0))[0]] == kept
+    assert [(await journal.since(klien_id, seq))[1] for seq in range(4)] == gaps
+    assert await journal.since(klien_id, 4) == ([], False)
+
+
+async def add_endpoint(klien_id: int) -> int:
+    async with transaction():
+        endpoint = await webhooks.add(
+            klien_id, kind=Kind.STANDARD, url="https://shop.example/", label="", events=None, secret=b"x", now=NOW
+        )
+    return endpoint.id
+
+
+async def queue(klien_id: int, endpoint: int, journal_id: int, *, days_ago: int) -> None:
+    """As the fan-out would have done then; and then it stood still."""
+    new = deliveries.NewEvent(
+        klien_id, deliveries.make_event_id(), Type.SESSION_STATUS, 1, b"{}", [endpoint], journal_id=journal_id
+    )
+    async with transaction():
+        await deliveries.fan_out([new], NOW - timedelta(days=days_ago), journal_id)
+
+
+async def test_what_webhooks_have_not_been_made_of_stays_in_the_journal(klien_id: int) -> None:
+    endpoint = await add_endpoint(klien_id)
+    first, *others = await append(klien_id, 40, 40, 40)
+    await queue(klien_id, endpoint, first, days_ago=40)
+    await forget(KeepDays(journal=30))
+    assert await events.ids_after(0, 9) == others
+    async with transaction():
+        await deliveries.move_cursor(others[0])
+    await forget(KeepDays(journal=30))
+    assert await events.ids_after(0, 9) == others[1:]
+
+
+async def deliver(at: datetime) -> None:
+    """Everything that is due by then."""
+    async with transaction():
+        for due in await deliveries.due(at, 9, {}):
+            answer = Answer(204, None, 7)
+            await deliveries.conclude(due.delivery, after(answer, 1, at, 0.5), answer, at, at)
+
+
+@pytest.mark.parametrize(("days", "left"), [(0, (3, 3, 2)), (30, (2, 2, 1))], ids=["for good", "30 days"])
+async def test_deliveries_that_ended_go_with_their_tries_and_what_waits_stays(
+    klien_id: int, days: int, left: tuple[int, int, int]
+) -> None:
+    """One was delivered long ago, one of long ago waits, one was delivered a moment ago."""
+    endpoint = await add_endpoint(klien_id)
+    old, young, waiting = await append(klien_id, 40, 1, 40)
+    await queue(klien_id, endpoint, old, days_ago=40)
+    await deliver(NOW - timedelta(days=40))
+    await queue(klien_id, endpoint, young, days_ago=1)
+    await deliver(NOW)
+    await queue(klien_id, endpoint, waiting, days_ago=40)
+    await forget(KeepDays(journal=30, webhooks=days))
+    question = "SELECT (SELECT COUNT(*) FROM webhook_events), (SELECT COUNT(*) FROM deliveries), COUNT(*) FROM attempts"
+    assert await rows(question) == [left]
+    assert await rows("SELECT status FROM deliveries WHERE ended_at IS NULL") == [("pending",)]
+
+
+async def test_an_endpoint_that_was_removed_goes_with_its_last_delivery(klien_id: int) -> None:
+    endpoint = await add_endpoint(klien_id)
+    [journal_id] = await append(klien_id, 0)
+    await queue(klien_id, endpoint, journal_id, days_ago=0)
+    async with transaction():
+        await webhooks.remove(klien_id, endpoint)
+    await forget(KeepDays(webhooks=30))
+    assert await rows("SELECT status FROM deliveries") == [("cancelled",)]
+    await forget(KeepDays(webhooks=30), days_later=31)
+    assert await rows("SELECT id FROM webhooks") == []
 
 
 async def test_the_day_after_it_looks_again_whatever_happened(klien_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +175,7 @@ async def test_the_day_after_it_looks_again_whatever_happened(klien_id: int, mon
     monkeypatch.setattr(retention, "EVERY_SECONDS", 0.01)
     writer = FrailWriter(Journal().publish)
     writer.failures = 2
-    job = Bookkeeper(writer, ManualClock(NOW + timedelta(days=99)), days=DAYS)
+    job = Bookkeeper(writer, ManualClock(NOW + timedelta(days=99)), KeepDays(messages=DAYS))
     task = asyncio.create_task(job.run())
     try:
         async with asyncio.timeout(5):
@@ -101,7 +197,7 @@ async def test_it_runs_beside_the_chats(bench: Bench, klien_id: int, tmp_path: P
         writer=post.writer,
         journal=bench.journal,
         clock=bench.clock,
-        message_days=DAYS,
+        keep=KeepDays(messages=DAYS),
     )
     allowances = Allowances(bench.clock, Quotas())
     async with asyncio.timeout(5), chatting.open(bench.sessions.links, allowances, drain_seconds=0):
