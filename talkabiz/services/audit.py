@@ -37,6 +37,13 @@ class Action(StrEnum):
     KLIEN_ADDED = "klien_added"
     KLIEN_RENAMED = "klien_renamed"
     KLIEN_DELETED = "klien_deleted"
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_CHANGED = "webhook_changed"
+    WEBHOOK_DELETED = "webhook_deleted"
+    WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated"  # noqa: S105 - as above
+    WEBHOOK_TESTED = "webhook_tested"
+    WEBHOOK_REPLAYED = "webhook_replayed"
+    INCOMING_SECRET_MADE = "incoming_secret_made"  # noqa: S105 - as above
 
 
 class Audit:

@@ -7,7 +7,6 @@ byte for the version, 4 that name the key, the nonce of 12, then what is sealed 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import secrets
@@ -18,8 +17,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from talkabiz.domain.errors import Sentence, TalkabizError
+from talkabiz.domain.secret_keys import KEY_BYTES, parse_secret_key
 
-KEY_BYTES = 32
 FILE = ".secret.key"
 """In the sessions directory: made at the first start where no key is given."""
 
@@ -73,22 +72,6 @@ class Seal:
             raise SecretKeyWrong from None
 
 
-def parse_key(text: str) -> bytes:
-    """32 bytes as 64 hex digits, or in base64 of either alphabet. ValueError: it is neither."""
-    text = text.strip()
-    with suppress(ValueError):
-        if len(text) == 2 * KEY_BYTES:
-            return bytes.fromhex(text)
-    try:
-        padded = text.rstrip("=").translate(str.maketrans("-_", "+/"))
-        key = base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise ValueError("must be 32 random bytes, as 64 hex digits or in base64")
-    return key
-
-
 def open_key(given: str | None, directory: Path) -> bytes:
     """The key that was given, or else the one of the file in `directory`, which is made where there is none.
 
@@ -97,7 +80,7 @@ def open_key(given: str | None, directory: Path) -> bytes:
         SecretKeyUnsafe: the file holds no key, can't be read or made, or others can read it.
     """
     if given:
-        return parse_key(given)
+        return parse_secret_key(given)
     file = directory / FILE
     try:
         with suppress(FileExistsError):
@@ -141,7 +124,7 @@ def _read(file: Path) -> bytes:
                 )
             )
         try:
-            return parse_key(reading.read(1024))
+            return parse_secret_key(reading.read(1024))
         except ValueError:
             raise SecretKeyUnsafe(
                 Sentence(

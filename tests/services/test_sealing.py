@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 from pathlib import Path
 
 import pytest
 
-from talkabiz.services.sealing import FILE, Seal, SecretKeyUnsafe, SecretKeyWrong, open_key, parse_key
+from talkabiz.services.sealing import FILE, Seal, SecretKeyUnsafe, SecretKeyWrong, open_key
 
 KEY = bytes(range(32))
 SECRET = b"whsec_c2VjcmV0"
@@ -43,33 +42,6 @@ def test_what_was_touched_cant_be_opened() -> None:
     for length in range(len(sealed)):
         with pytest.raises(SecretKeyWrong):
             seal.open_up(sealed[:length], 7)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        KEY.hex(),
-        KEY.hex().upper(),
-        base64.b64encode(KEY).decode(),
-        base64.b64encode(KEY).decode().rstrip("="),
-        f" {KEY.hex()}\n",
-    ],
-)
-def test_a_key_may_be_written_in_hex_or_base64(text: str) -> None:
-    assert parse_key(text) == KEY
-
-
-def test_a_key_may_be_in_the_other_alphabet_of_base64() -> None:
-    key = b"\xfb\xff" * 16
-    assert parse_key(base64.urlsafe_b64encode(key).decode()) == key
-
-
-@pytest.mark.parametrize(
-    "text", ["", "a", "g" * 64, KEY.hex()[:-2], KEY.hex() + "00", "kata sandi", "é" * 43, "=" * 44]
-)
-def test_what_is_no_key_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="32 random bytes"):
-        parse_key(text)
 
 
 def test_without_one_given_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
