@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -104,11 +104,13 @@ _CANDIDATES = f"""
     FROM {_ENABLED_WAITING} LEFT JOIN deliveries AS due ON due.id IN (
         SELECT id FROM deliveries WHERE status = 'pending' AND webhook_id = waiting.id AND next_at <= ?1
             AND id NOT IN (SELECT value FROM json_each(?2))
+            AND waiting.id NOT IN (SELECT value FROM json_each(?3))
         ORDER BY next_at, id LIMIT {PLACES}
     )
     ORDER BY due.next_at, due.id
 """
-_DUE = f"{DELIVERY} WHERE deliveries.id IN (SELECT value FROM json_each(?)) AND deliveries.status = 'pending'"
+# + keeps SQLite from looking through all that is pending.
+_DUE = f"{DELIVERY} WHERE deliveries.id IN (SELECT value FROM json_each(?)) AND +deliveries.status = 'pending'"
 _ENDPOINTS = f"{ENDPOINT} WHERE webhooks.id IN (SELECT value FROM json_each(?)) AND webhooks.status = 'enabled'"
 _NEXT_TIME = f"""
     {_WAITING} SELECT MIN((
@@ -184,14 +186,16 @@ async def fan_out(new: Sequence[NewEvent], now: datetime, cursor: int) -> int:
     return sum(made)
 
 
-async def due(now: datetime, limit: int, on_way: Mapping[int, int], after_klien: int = 0) -> list[Due]:
+async def due(
+    now: datetime, limit: int, on_way: Mapping[int, int], after_klien: int = 0, resting: Collection[int] = ()
+) -> list[Due]:
     """Those whose time has come, of enabled endpoints, taken by turns from each klien and by turns from its endpoints.
 
     `on_way`: of the deliveries that are being sent, which endpoint each is for. They are left out, and with them no
     endpoint gets more than its places (`Endpoint.places`), and no klien more than PLACES_OF_KLIEN. `after_klien`: whose
-    the last one was, so that the turn goes on after it.
+    the last one was, so that the turn goes on after it. `resting`: endpoints that get nothing now.
     """
-    lines = _lines(await _rows(_CANDIDATES, now, json.dumps(list(on_way))))
+    lines = _lines(await _rows(_CANDIDATES, now, json.dumps(list(on_way)), json.dumps(list(resting))))
     ids = by_turns(lines, Counter(on_way.values()), limit, after_klien)
     return await _loaded(ids) if ids else []
 
@@ -237,14 +241,14 @@ async def count_pending() -> int:
 
 def _lines(rows: Iterable[Any]) -> list[Line]:
     """In the order of the first that is due of each."""
-    found: dict[int, Line] = {}
+    endpoints: dict[int, Any] = {}
+    due: dict[int, list[int]] = {}
     for row in rows:
-        line = found.get(row["webhook_id"])
-        due = () if row["id"] is None else (row["id"],)
-        if line is None:
-            line = Line(row["klien_id"], row["webhook_id"], places_after(row["failures"]), ())
-        found[row["webhook_id"]] = replace(line, due=line.due + due)
-    return list(found.values())
+        endpoints.setdefault(row["webhook_id"], row)
+        due.setdefault(row["webhook_id"], []).extend([] if row["id"] is None else [row["id"]])
+    return [
+        Line(row["klien_id"], each, places_after(row["failures"]), tuple(due[each])) for each, row in endpoints.items()
+    ]
 
 
 async def _loaded(ids: Sequence[int]) -> list[Due]:

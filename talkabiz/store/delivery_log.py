@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from talkabiz.domain.ids import LARGEST_ID
 from talkabiz.domain.webhooks import Attempt, Delivery, DeliveryStatus
 from talkabiz.store.database import connected
 from talkabiz.store.webhook_rows import DELIVERY, attempt_of, delivery_of
 
 _BELOW = """
-    SELECT id FROM deliveries WHERE klien_id = ?1 AND webhook_id = ?2 AND status = {} AND (?3 IS NULL OR id < ?3)
+    SELECT id FROM deliveries WHERE klien_id = ?1 AND webhook_id = ?2 AND status = {} AND id < ?3
     ORDER BY id DESC LIMIT ?4
 """
 _WITH_STATUS = f"{DELIVERY} WHERE deliveries.id IN ({_BELOW.format('?5')}) ORDER BY deliveries.id DESC LIMIT ?4"
@@ -31,7 +32,8 @@ async def page(
 ) -> list[Delivery]:
     """Those whose id is below `before`, the youngest first; None: from the youngest, of whatever status."""
     question = _WHATEVER_STATUS if status is None else _WITH_STATUS
-    values = [klien_id, webhook_id, before, limit] + ([] if status is None else [status])
+    values = [klien_id, webhook_id, LARGEST_ID if before is None else before, limit]
+    values += [] if status is None else [status]
     return [delivery_of(row) for row in await _rows(question, *values)]
 
 
