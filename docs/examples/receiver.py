@@ -1,0 +1,53 @@
+"""A receiver of Talkabiz' webhooks, which believes nothing unsigned and does nothing twice.
+
+    pip install standardwebhooks
+    WEBHOOK_SECRET=whsec_... python3 receiver.py
+
+It listens on port 8080, or PORT, of this machine alone: what stands before it has the name and the certificate.
+"""
+
+from __future__ import annotations
+
+import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+LARGEST_BODY = 1_000_000
+webhook = Webhook(os.environ["WEBHOOK_SECRET"])
+done: set[str] = set()  # in earnest: a table with the id as its key, written in one transaction with what is done
+
+
+def handle(event: dict[str, Any]) -> None:
+    """What your program does with it. What takes long belongs into a queue: there are 15 seconds to answer."""
+    print(event["type"], event["klien_id"], event["seq"], flush=True)
+
+
+class Receiver(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        length = int(self.headers.get("content-length", "0"))
+        if length > LARGEST_BODY:
+            return self.answer(413)
+        body = self.rfile.read(length)  # as it came: the signature is of these bytes, not of what they mean
+        try:
+            event = webhook.verify(body, dict(self.headers))
+        except (WebhookVerificationError, ValueError):  # the other one: a signature, or a body, that is no such thing
+            return self.answer(401)
+        if event["id"] not in done:
+            handle(event)
+            done.add(event["id"])
+        return self.answer(204)
+
+    def answer(self, status: int) -> None:
+        self.send_response(status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Not each request."""
+
+
+if __name__ == "__main__":
+    server = HTTPServer(("127.0.0.1", int(os.environ.get("PORT", "8080"))), Receiver)
+    print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
