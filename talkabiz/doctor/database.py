@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from talkabiz.doctor.files import can_write, let_write, whose
-from talkabiz.doctor.findings import Check, fail, ok
+from talkabiz.doctor.findings import Check, fail, ok, warn
 from talkabiz.store.database import parse_url
 from talkabiz.store.errors import StoreError
 from talkabiz.store.inspection import Fault, Inspection, inspect
 
 DATABASE = "database"
+_OTHERS = 0o077
 _ELSEWHERE = "or choose another TALKABIZ_DATABASE_URL."
 
 
@@ -46,6 +47,9 @@ def _check_rights(seen: Inspection) -> Check | None:
 def _judge(seen: Inspection) -> Check:
     path, detail = seen.path, seen.detail
     match seen.fault:
+        case None if path.stat().st_mode & _OTHERS:
+            found = f"other users can read {path} ({whose(path)}), where names and messages stand"
+            return warn(DATABASE, found, f"chmod go= {path}*")
         case None:
             return ok(DATABASE, f"{path}: up to date, can be read and written")
         case Fault.MISSING:

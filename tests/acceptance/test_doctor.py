@@ -407,6 +407,12 @@ def change(database: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
+async def test_a_database_that_others_may_read_is_told(home: Path, database: Path) -> None:
+    assert "database" in (await look(home)).of("ok")
+    database.chmod(0o640)
+    (await look(home)).warns("database", "other users", "mode 0640", advice=f"chmod go= {database}*")
+
+
 async def test_a_pending_step_is_told(home: Path, database: Path) -> None:
     change(database, "DELETE FROM tortoise_migrations WHERE name = (SELECT max(name) FROM tortoise_migrations)")
     (await look(home)).fails_alone("database", "isn't up to date", "000", advice="talkabiz migrate")
