@@ -18,7 +18,6 @@ from contextlib import (
     nullcontext,
 )
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from talkabiz import log
@@ -27,13 +26,14 @@ from talkabiz.assets import static_dir, templates_dir
 from talkabiz.config import Settings, read_or_exit
 from talkabiz.domain.limits import Limits
 from talkabiz.forwarded import Forwarded
-from talkabiz.loopback import Reach, open_reach, panels, run_sandbox
+from talkabiz.loopback import Reach, open_reach, panels
 from talkabiz.parent import Parent, Told
 from talkabiz.process import SystemClock, keep_what_is_there, listen, reporting, stop_signal
 from talkabiz.services.allowances import Quotas
 from talkabiz.services.chatting import Chatting
 from talkabiz.services.desk import Desk, Office, open_desk, open_office
 from talkabiz.services.health import Health, Load, resident_bytes
+from talkabiz.services.hooks import Hooks
 from talkabiz.services.journal import Journal
 from talkabiz.services.media import MediaStore
 from talkabiz.services.media_files import Files
@@ -162,6 +162,7 @@ async def _desk(
     settings: Settings, folder: Devices, reach: Reach, rooms: Rooms, restarts: Mapping[str, int] | None = None
 ) -> AsyncIterator[Desk]:
     """Everything behind the edges that talk to people, started; stopped in reverse."""
+    from talkabiz.delivering import open_hooks
     from talkabiz.whatsapp.conversations import LocalConversations
     from talkabiz.whatsapp.local import LocalWhatsApp
 
@@ -169,6 +170,8 @@ async def _desk(
         await stack.enter_async_context(open_database(settings))
         loop, journal, clock = asyncio.get_running_loop(), Journal(), SystemClock()
         writer = Writer(journal.publish)
+        way = (settings.secret_key, settings.sessions_dir, settings.webhook_allow_hosts)
+        hooks = await stack.enter_async_context(open_hooks(*way, writer=writer, journal=journal, clock=clock))
         media = stack.enter_context(_media(settings, writer, clock))
         spool = stack.enter_context(closing(Spool(settings.sessions_dir / HEARD)))
         whatsapp = LocalWhatsApp(reach.library, folder, proxy_url=reach.proxy_url, loop=loop, spool=spool)
@@ -182,9 +185,10 @@ async def _desk(
         painter = Painter()
         stack.callback(painter.close)
         around = Surroundings(whatsapp, rooms, journal, painter, clock, _limits(settings))
-        load = partial(_load, whatsapp, conversations, chatting, rooms)
-        quotas = _quotas(settings)
-        desk = open_desk(around, chatting, load, api_key=settings.api_key, quotas=quotas, restarts=restarts)
+        load, quotas = partial(_load, whatsapp, conversations, chatting, hooks, rooms), _quotas(settings)
+        desk = open_desk(
+            around, chatting, hooks.webhooks, load, api_key=settings.api_key, quotas=quotas, restarts=restarts
+        )
         yield await stack.enter_async_context(desk)
 
 
@@ -234,7 +238,9 @@ def _size(health: Health) -> Told:
     return {"sessions": health.load().running, "resident_bytes": resident_bytes()}
 
 
-def _load(whatsapp: LocalWhatsApp, conversations: LocalConversations, chatting: Chatting, rooms: Rooms) -> Load:
+def _load(
+    whatsapp: LocalWhatsApp, conversations: LocalConversations, chatting: Chatting, hooks: Hooks, rooms: Rooms
+) -> Load:
     return Load(
         running=whatsapp.running,
         queued=whatsapp.queued,
@@ -247,15 +253,8 @@ def _load(whatsapp: LocalWhatsApp, conversations: LocalConversations, chatting: 
         lag_seconds=whatsapp.lag_seconds,
         sockets=len(rooms.visitors()),
         heard=chatting.heard,
+        webhook_tries=hooks.dispatch.outcomes,
     )
-
-
-async def serve_sandbox(
-    port: int, announce: Callable[[dict[str, str]], None], *, state_dir: Path | None = None, until_eof: bool = False
-) -> int:
-    """Run the loopback WhatsApp alone until it is told to stop; `talkabiz.loopback.run_sandbox` says by what."""
-    log.configure("console", "warning")
-    return await run_sandbox(port, announce, state_dir=state_dir, until_eof=until_eof)
 
 
 # --- small things -----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from talkabiz import log
 from talkabiz.domain.errors import Sentence, TalkabizError
 from talkabiz.parent import Parent
 from talkabiz.process import listen, stop_at_end_of_input, stop_signal
@@ -87,6 +88,7 @@ async def run_sandbox(
         PortTaken: before anything else is done.
         SandboxUnusable: the sentence says why.
     """
+    log.configure("console", "warning")
     stopping = stop_signal()
     if until_eof:
         stop_at_end_of_input(stopping)

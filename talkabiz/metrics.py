@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from talkabiz.domain.webhooks import Outcome
 from talkabiz.services.health import Figures
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -33,6 +34,7 @@ class _Figures(Collector):
         yield from self._sessions()
         yield from self._library()
         yield from self._heard()
+        yield from self._webhooks()
         yield from self._process()
 
     def _sessions(self) -> Iterator[Metric]:
@@ -63,6 +65,17 @@ class _Figures(Collector):
         yield stored
         yield _gauge("talkabiz_heard_waiting", "What was heard and isn't on disk yet.", heard.waiting)
         yield _counter("talkabiz_heard_failed", "Tries to take in what was heard that failed.", heard.failed)
+
+    def _webhooks(self) -> Iterator[Metric]:
+        if self._figures.webhooks_pending is not None:
+            text = "Deliveries that wait for a try, or are on their way."
+            yield _gauge("talkabiz_webhook_pending", text, self._figures.webhooks_pending)
+        tries = CounterMetricFamily(
+            "talkabiz_webhook_deliveries", "Tries to deliver, by how they ended.", labels=["outcome"]
+        )
+        for outcome in Outcome:
+            tries.add_metric([outcome.value], self._figures.load.webhook_tries.get(outcome.value, 0))
+        yield tries
 
     def _process(self) -> Iterator[Metric]:
         figures = self._figures

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from talkabiz import bootstrap
+from talkabiz import bootstrap, loopback
 from talkabiz.announcing import in_words
 from talkabiz.cli.options import AsJson
 from talkabiz.cli.printing import leave, say, say_json
@@ -72,7 +72,7 @@ def run_sandbox(
         else:
             say("\n".join(f"{name}: {value}" for name, value in facts.items()))
 
-    leave(asyncio.run(bootstrap.serve_sandbox(port, announce, state_dir=state, until_eof=until_eof)))
+    leave(asyncio.run(loopback.run_sandbox(port, announce, state_dir=state, until_eof=until_eof)))
 
 
 def migrate(as_json: AsJson = False) -> None:

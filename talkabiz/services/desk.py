@@ -21,6 +21,7 @@ from talkabiz.services.operators import Operators
 from talkabiz.services.ports import Clock
 from talkabiz.services.runner import Surroundings
 from talkabiz.services.sessions import Sessions
+from talkabiz.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Desk(Office):
     media: MediaStore
     contacts: Contacts
     chats: Chats
+    webhooks: Webhooks
     journal: Journal
     health: Health
 
@@ -60,6 +62,7 @@ async def open_office(clock: Clock, api_key: str | None = None, quotas: Quotas |
 async def open_desk(
     around: Surroundings,
     chatting: Chatting,
+    webhooks: Webhooks,
     load: Callable[[], Load],
     *,
     api_key: str | None = None,
@@ -87,6 +90,7 @@ async def open_desk(
             media=chatting.media,
             contacts=rooms.contacts,
             chats=rooms.chats,
+            webhooks=webhooks,
             journal=around.journal,
             health=Health(sessions, load, restarts),
         )

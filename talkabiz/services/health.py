@@ -8,13 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from talkabiz.domain.states import Status
 from talkabiz.services.inbound import HeardFigures
 from talkabiz.services.sessions import Sessions
-from talkabiz.store import database, events
+from talkabiz.store import database, deliveries, events
 
 LONGEST_LAG_SECONDS = 10.0
 """An event of the library that has waited for longer than this means that the engine is down."""
@@ -56,6 +56,8 @@ class Load:
     """Browsers and programs on Socket.IO."""
     heard: HeardFigures | None = None
     """What sessions heard of their chats. None: nothing is heard."""
+    webhook_tries: Mapping[str, int] = field(default_factory=dict)
+    """Of webhooks, since the start, by how they ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Figures:
     resident_bytes: int
     journal_events: int | None
     """How many durable facts were ever told; None: the database doesn't answer."""
+    webhooks_pending: int | None
+    """Deliveries that wait for their first or next try, or are on their way; None: as above."""
     restarts: Mapping[str, int] | None
     """By the supervisor, by reason; None: there is none."""
 
@@ -124,6 +128,7 @@ class Health:
         )
 
     async def figures(self) -> Figures:
+        answers = await _succeeds(database.ping)
         return Figures(
             uptime_seconds=self._now_seconds() - self._started,
             sessions=dict.fromkeys(Status, 0) | self._sessions.count(),
@@ -132,7 +137,8 @@ class Health:
             open_descriptors=descriptor_count(),
             most_descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             resident_bytes=resident_bytes(),
-            journal_events=await events.last_id() if await _succeeds(database.ping) else None,
+            journal_events=await events.last_id() if answers else None,
+            webhooks_pending=await deliveries.count_pending() if answers else None,
             restarts=self._restarts,
         )
 

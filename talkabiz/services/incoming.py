@@ -1,8 +1,9 @@
-"""The secret with which a gateway outside signs what it reports of its klien. So is the older kind of webhook signed."""
+"""The secret with which a gateway outside signs what it reports of its klien, and we the older kind of webhook."""
 
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from collections.abc import Mapping
 
@@ -17,6 +18,8 @@ from talkabiz.store.writing import Tell, Writer
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 SECRET_BYTES = 32
+_OURS = re.compile(r"evt_[0-9A-Z]{26}")
+"""The ids of our own events."""
 
 
 def make_secret() -> str:
@@ -45,7 +48,13 @@ class Incoming:
             await self._set(klien_id, caller)
 
     async def verify(self, klien_id: int, headers: Mapping[str, str], body: bytes) -> None:
-        """That whoever has the klien's secret signed these bytes, within the last five minutes. Raises Unauthorized."""
+        """That whoever has the klien's secret signed these bytes, within the last five minutes.
+
+        Raises:
+            Unauthorized: also for what we signed ourselves. Whom we sent it to could send it back, and claim a number.
+        """
+        if any(name.lower() == "webhook-id" and _OURS.fullmatch(value) for name, value in headers.items()):
+            raise Unauthorized
         sealed = await webhooks.incoming_secret(klien_id)
         if sealed is None:
             raise Unauthorized

@@ -1,0 +1,1 @@
+"""EDGE: webhooks on their way to other people's servers."""
