@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from contextlib import closing
@@ -187,6 +188,31 @@ async def test_messages_are_kept_for_as_long_as_it_is_set(home: Path) -> None:
         assert len(ask("SELECT text FROM messages")) == 2
     async with serving(home, message_days="30"):
         await until(only_young_ones_are_left)
+
+
+async def test_the_journal_goes_back_as_long_as_it_is_told_to_and_says_what_is_missing(home: Path) -> None:
+    assert (await finish(home, "klien", "add", "Toko Sinar")).code == 0
+
+    async def told(server: Server) -> tuple[list[int], bool]:
+        answer = await server.call("GET", "/api/v1/kliens/1/events?since=0")
+        return [event["seq"] for event in answer["events"]], answer["gap"]
+
+    now = datetime.now(UTC)
+    with closing(sqlite3.connect(home / "talkabiz.db")) as connection, connection:
+        for seq, days in ((1, 31), (2, 31), (3, 29)):
+            connection.execute(
+                "INSERT INTO journal_events (klien_id, seq, type, at, data) VALUES (1, ?, 'disconnected', ?, ?)",
+                (seq, str(now - timedelta(days=days)), json.dumps({"seq": seq, "status": "disconnected"})),
+            )
+        connection.execute("UPDATE kliens SET seq = 3")
+    async with serving(home, journal_days="0") as server:
+        assert await told(server) == ([1, 2, 3], False)
+    async with serving(home) as server:
+
+        async def the_old_ones_are_gone() -> bool:
+            return await told(server) == ([3], True)
+
+        await until(the_old_ones_are_gone)
 
 
 # --- behind a proxy ---------------------------------------------------------------------------------------------------
