@@ -32,9 +32,9 @@ async def page(
 ) -> list[Delivery]:
     """Those whose id is below `before`, the youngest first; None: from the youngest, of whatever status."""
     question = _WHATEVER_STATUS if status is None else _WITH_STATUS
-    values = [klien_id, webhook_id, LARGEST_ID if before is None else before, limit]
-    values += [] if status is None else [status]
-    return [delivery_of(row) for row in await _rows(question, *values)]
+    only = [] if status is None else [status]
+    rows = await _rows(question, klien_id, webhook_id, LARGEST_ID if before is None else before, limit, *only)
+    return [delivery_of(row) for row in rows]
 
 
 async def get(klien_id: int, delivery_id: int) -> Delivery | None:
