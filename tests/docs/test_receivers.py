@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import itertools
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +23,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.docs.pages import FILE, blocks, read
-from tests.running import CHECKOUT
+from tests.running import CHECKOUT, serving
 
 EXAMPLES = Path(CHECKOUT, "docs", "examples")
 NODE = Path(CHECKOUT, "build", "independent", "node")
@@ -40,7 +43,7 @@ def command(name: str) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "PORT": "0", **more}
+    return {"PATH": os.environ["PATH"], **more}
 
 
 @dataclass
@@ -95,11 +98,10 @@ def _secret() -> str:
     return make_secret()
 
 
-@pytest.fixture(name="receiver", params=RECEIVERS)
-def _receiver(request: pytest.FixtureRequest, secret: str) -> Iterator[Receiver]:
-    with subprocess.Popen(
-        command(request.param), env=environment(WEBHOOK_SECRET=secret), stdout=subprocess.PIPE, text=True
-    ) as process:
+@contextmanager
+def running(name: str, secret: str, port: int = 0) -> Iterator[Receiver]:
+    given = environment(WEBHOOK_SECRET=secret, PORT=str(port))
+    with subprocess.Popen(command(name), env=given, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
             said = process.stdout.readline()
@@ -107,6 +109,12 @@ def _receiver(request: pytest.FixtureRequest, secret: str) -> Iterator[Receiver]
             yield Receiver(process, said.split()[-1])
         finally:
             process.kill()
+
+
+@pytest.fixture(name="receiver", params=RECEIVERS)
+def _receiver(request: pytest.FixtureRequest, secret: str) -> Iterator[Receiver]:
+    with running(request.param, secret) as receiver:
+        yield receiver
 
 
 def test_the_page_shows_the_receivers_as_they_are() -> None:
@@ -219,3 +227,18 @@ def test_without_a_secret_it_does_not_start(name: str, given: dict[str, str]) ->
     )
     assert done.returncode == 1
     assert "ecret" in done.stderr or "SECRET" in done.stderr
+
+
+async def test_what_the_program_sends_is_taken(home: Path) -> None:
+    """Also in the day after its secret was rotated, by a receiver that has the old one."""
+    async with serving(home, webhook_allow_hosts="127.0.0.1") as server:
+        hooks = f"/api/v1/kliens/{await server.add_klien('Toko Sinar')}/webhooks"
+        for name in RECEIVERS:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            hook = await server.call("POST", hooks, {"url": f"http://127.0.0.1:{port}/"}, expect=201)
+            for _ in range(2):
+                with running(name, hook["secret"], port) as receiver:
+                    await server.call("POST", f"{hooks}/{hook['id']}/test", {}, expect=202)
+                    assert await asyncio.to_thread(receiver.line) == "ping 1 0"
+                await server.call("POST", f"{hooks}/{hook['id']}/rotate-secret", {})

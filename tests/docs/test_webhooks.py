@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from talkabiz.domain import webhook_bodies, webhooks
+from talkabiz.domain.events import Event
 from talkabiz.domain.webhooks import DisabledReason, Type
 from talkabiz.outside import post
 from talkabiz.outside.reaching import CONNECT_SECONDS
@@ -44,7 +45,7 @@ def test_the_fields_are_those_of_a_body() -> None:
 
 def test_the_older_body_is_as_it_is_sent() -> None:
     [line] = re.findall(r'^ {4}(\{"event": "connection\.update".*\})$', read(PAGE), re.MULTILINE)
-    event = webhook_bodies.Event(1, 1, 1, "connected", NOW, {"session_id": "test_123"})
+    event = Event(1, 1, 1, "connected", NOW, {"session_id": "test_123"})
     sent = json.loads(webhook_bodies.older_body(event, webhook_bodies.Connection(is_connected=True, phone="628…")))
     assert json.loads(line) == sent
 
