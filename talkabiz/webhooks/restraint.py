@@ -28,8 +28,8 @@ class Restraint:
 
     def note(self, webhook_id: int, answer: Answer, failures: int, now: float) -> None:
         """A try came to this; `failures` in a row."""
-        self.forget(webhook_id)
         if not failures:
+            self.forget(webhook_id)
             self._failing.discard(webhook_id)
             return
         self._failing.add(webhook_id)
@@ -39,7 +39,7 @@ class Restraint:
         if answer.status in _SLOW_DOWN and answer.retry_after:
             pause = max(pause, min(answer.retry_after, LONGEST_RETRY_AFTER_SECONDS))
         if pause:
-            self._until[webhook_id] = now + pause
+            self._until[webhook_id] = max(now + pause, self._until.get(webhook_id, 0.0))
 
     def forget(self, webhook_id: int) -> None:
         """It needn't wait any more."""
