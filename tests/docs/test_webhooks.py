@@ -13,6 +13,7 @@ from talkabiz.domain.events import Event
 from talkabiz.domain.webhooks import DisabledReason, Type
 from talkabiz.outside import post
 from talkabiz.outside.reaching import CONNECT_SECONDS
+from talkabiz.webhooks import courier, restraint
 from tests.docs.pages import blocks, read, tables
 from tests.fakes import NOW
 
@@ -93,6 +94,7 @@ def test_the_words_for_numbers_are_right() -> None:
         4,
         10,
     )
+    assert (2 * restraint.MOST_FAILING, restraint.LONGEST_PROBE_SECONDS) == (courier.MOST_AT_ONCE, 60)
     assert (webhooks.JITTER, webhooks.LONGEST_RETRY_AFTER_SECONDS) == (0.2, 3600)
     assert timedelta(days=3) < timedelta(seconds=sum(webhooks.SCHEDULE_SECONDS)) < timedelta(days=4)
 
