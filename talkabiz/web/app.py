@@ -28,6 +28,7 @@ from talkabiz.web import (
     older,
     pages,
     sessions,
+    webhooks,
 )
 from talkabiz.web.auth import Site
 from talkabiz.web.openapi import Document
@@ -71,7 +72,7 @@ def create_app(
     app.make_response = make_response  # type: ignore[method-assign]
     app.json.sort_keys = False  # type: ignore[attr-defined] # of the provider that QuartSchema put there
     app.json.ensure_ascii = False  # type: ignore[attr-defined] # as above
-    for room in (health, metrics, older, kliens, sessions, messages, media, chats, access, docs):
+    for room in (health, metrics, older, kliens, sessions, messages, media, chats, webhooks, access, docs):
         app.register_blueprint(room.blueprint)
     for room in (pages, login, account, klien_pages, links):
         app.register_blueprint(room.blueprint)

@@ -34,6 +34,8 @@ class Documentation:
     """What may stand beside `file` in a form, where one is taken."""
     takes_key: bool = False
     """Whether an Idempotency-Key counts."""
+    takes_signature: bool = False
+    """Whether the signature of a gateway outside does instead of a key."""
 
 
 def documented(

@@ -25,7 +25,7 @@ async def remember_sender() -> None:
         await identify()
         return
     klien_id = _named(await request.get_json())
-    await desk().webhooks.verify_incoming(klien_id, dict(request.headers), await request.get_data())
+    await desk().webhooks.verify_incoming(klien_id, dict(request.headers), await request.get_data(as_text=False))
     g.principal = Principal(Kind.GATEWAY, credential_id=0, klien_id=klien_id, scopes=frozenset())
     desk().allowances.take_request(g.principal.actor)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quart import Blueprint
+from quart import Blueprint, request
 from quart_schema import validate_request
 
 from talkabiz.domain.access import Scope
@@ -12,8 +12,9 @@ from talkabiz.domain.ids import parse_path_id, parse_session_id
 from talkabiz.domain.inputs import Me
 from talkabiz.domain.wishes import Wish
 from talkabiz.web import message_schemas, older_schemas as answers, schemas
-from talkabiz.web.auth import allow, allow_operators, caller, desk, remember_principal
+from talkabiz.web.auth import allow, caller, desk, remember_principal
 from talkabiz.web.documented import documented
+from talkabiz.web.gateway import allow_gateway, remember_sender
 from talkabiz.web.message_bodies import MessageSend
 from talkabiz.web.message_reading import Request, fingerprint_of, read_key
 from talkabiz.web.messages import SENDS, answer_accepted, send
@@ -23,10 +24,16 @@ from talkabiz.web.shapes import Json, as_connect, as_session_start, as_status, s
 ROOM = "Older paths"
 LOOKS = (Scope.READ, Scope.SESSION)
 MOVES = (Scope.SESSION,)
+REPORTS = "/api/whatsapp/webhook"
 START_REFUSALS = {"not_found", "too_many_starts", "unreachable", "qr_request_timeout"}
 
 blueprint = Blueprint("older", __name__)
-blueprint.before_request(remember_principal)
+
+
+@blueprint.before_request
+async def remember_who() -> None:
+    """Reports of gateways outside may be signed instead of carrying a key."""
+    await (remember_sender() if request.path == REPORTS else remember_principal())
 
 
 @blueprint.post("/whatsapp/connect")
@@ -90,21 +97,33 @@ async def disconnect(data: KlienChoice) -> Json:
 @documented(
     ROOM,
     {200: answers.SessionStarted, 202: answers.SessionStarted},
-    refusals=START_REFUSALS,
+    refusals=START_REFUSALS | {"url_refused"},
     query=schemas.KlienQuery,
     scopes=MOVES,
     example={"klien_id": 1, "session_id": "shop-7"},
 )
 @validate_request(SessionStart)
 async def start(data: SessionStart) -> tuple[Json, int]:
-    """Link under a name of one's own, and wait for the first QR."""
+    """Link under a name of one's own, and wait for the first QR.
+
+    `webhook_url` is told from then on when the klien is connected and when it no longer is, as `connection.update`; it
+    takes the place of the one before, and needs the scope `webhook`, too.
+    """
     klien_id = allow(chosen_klien(data.klien_id), Scope.SESSION)
     session_id = parse_session_id(data.session_id) if data.session_id is not None else None
     if data.webhook_url is not None:
-        told = Sentence("webhook_url belum didukung di sini.", "webhook_url is not supported here yet.")
-        raise InvalidInput(told, fields={"webhook_url": told.en})
+        await _set_webhook(klien_id, data.webhook_url)
     snapshot = await with_image(await desk().sessions.start_and_wait(klien_id, session_id, caller=caller()))
     return as_session_start(snapshot), started_status(snapshot)
+
+
+async def _set_webhook(klien_id: int, url: str) -> None:
+    """Raises MissingScope, NotFound, and what is wrong with the address, under the name that it has here."""
+    allow(klien_id, Scope.WEBHOOK)
+    try:
+        await desk().webhooks.set_older(klien_id, url, caller=caller())
+    except InvalidInput as refused:
+        raise type(refused)(refused.message, fields={"webhook_url": refused.fields.get("url", str(refused))}) from None
 
 
 @blueprint.get("/api/session/status/<klien_id>")
@@ -155,11 +174,12 @@ async def send_text(data: MessageSend) -> tuple[Json, int, dict[str, str]]:
     return answer_accepted(await send(klien_id, Request(Wish(data.to, Kind.TEXT, data.text), None, key, fingerprint)))
 
 
-@blueprint.post("/api/whatsapp/webhook")
+@blueprint.post(REPORTS)
 @documented(
     ROOM,
     {200: answers.Confirmation},
     refusals={"not_found", "illegal_state"},
+    takes_signature=True,
     query=schemas.KlienQuery,
     example={
         "event": "connection.update",
@@ -175,9 +195,9 @@ async def report(data: ConnectionUpdate) -> Json:
 
     The klien is `connected(external)` from then on, or `disconnected`, as if it had happened here; told twice, nothing
     changes. Refused while the klien has a device or an attempt of its own here, and where the number is another
-    klien's.
+    klien's. Needs no key where it is signed with the klien's incoming secret, as Standard Webhooks has it.
     """
-    klien_id = _allow_gateway(chosen_klien(data.klien_id))
+    klien_id = allow_gateway(chosen_klien(data.klien_id))
     session_id = parse_session_id(data.session_id) if data.session_id is not None else None
     account = _linked_account(data)
     await desk().sessions.tell_outside(klien_id, account, session_id, caller=caller())
@@ -191,13 +211,3 @@ def _linked_account(data: ConnectionUpdate) -> Me | None:
         told = Sentence("phone_number diperlukan bila terhubung.", "phone_number is needed when connected.")
         raise InvalidInput(told, fields={"phone_number": told.en})
     return Me(data.phone_number)
-
-
-def _allow_gateway(klien_id: int) -> int:
-    """The id, if whoever sent this may speak for a gateway outside: admins and operators alone.
-
-    A klien's own key may not: with it anybody at the klien's could claim a number. Raises as `allow`.
-    """
-    allowed = allow(klien_id, *Scope)
-    allow_operators()
-    return allowed

@@ -29,6 +29,7 @@ TAGS = {
     "Sessions": "A klien's link to WhatsApp: start it, show its QR, stop it.",
     "Messages": "Sent, received, and what became of them.",
     "Events": "What happened, in order, for programs that were away.",
+    "Webhooks": "Servers that are told what happens, signed as Standard Webhooks has it, again until they took it.",
     "Access": "Keys for programs, links for people, and who did what.",
     "Older paths": "The paths of the older design, kept. `/wa/…` is the same as `/whatsapp/…`.",
     "Health": "For load balancers, Prometheus, and whoever is woken at night.",
@@ -48,6 +49,7 @@ Changes are pushed over Socket.IO; nothing here has to be polled.
 REFERENCE = "#/components/schemas/{model}"
 EVERY_ANSWER = {"X-Request-Id": "The id of this request in the server's log."}
 CREDENTIALS: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}, {"cookie": []}]
+SIGNATURE: dict[str, list[str]] = {"signature": []}
 
 # What may go wrong with requests of a kind, whatever the view does.
 WITH_CREDENTIAL = {"unauthorized", "missing_scope", "rate_limited", "starting", "database_unavailable"}
@@ -139,13 +141,19 @@ def _security_schemes() -> Json:
             "name": cookie_name(site().base_url),
             "description": "A person's login.",
         },
+        "signature": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "webhook-signature",
+            "description": "Standard Webhooks, with `webhook-id` and `webhook-timestamp`; a klien's incoming secret.",
+        },
     }
 
 
 def complete(operation: Json, method: str, path: str, found: Documentation) -> Json:
     """The operation with all its answers, and who may."""
     full = deepcopy(operation)
-    full["security"] = [] if found.is_public else CREDENTIALS
+    full["security"] = [] if found.is_public else [*CREDENTIALS, *([SIGNATURE] if found.takes_signature else [])]
     full["description"] = f"{operation.get('description', '').strip()}\n\n{_right(found)}".strip()
     full |= _who(found)
     if found.form:
@@ -239,7 +247,7 @@ def _right(found: Documentation) -> str:
     if found.is_public:
         return "Needs no key."
     if not found.scopes:
-        return "For admins and operators."
+        return f"For admins and operators{', and whoever signs rightly' if found.takes_signature else ''}."
     return f"Needs the scope {' or '.join(f'`{scope}`' for scope in found.scopes)}."
 
 

@@ -17,7 +17,8 @@ HttpStatus = Annotated[int, Field(ge=100, le=599, examples=[200])]
 Fault = Annotated[
     str,
     Field(
-        description="refused, unreachable, tls, timeout, cut_off or address_refused; or `http_` and the status.",
+        description="refused, unreachable, tls, timeout, cut_off, redirected or address_refused; or `http_` and "
+        "the status.",
         examples=["http_503"],
     ),
 ]

@@ -40,6 +40,9 @@ OLDER = ["/whatsapp/connect", "/wa/connect", "/whatsapp/disconnect", "/wa/discon
 OLDER += ["/api/session/start", "/api/session/stop", "/api/session/logout"]
 BODIES = ["/api/v1/kliens", "/api/v1/keys", "/api/v1/kliens/1/session", "/api/v1/kliens/1/session/stop"]
 BODIES += ["/api/v1/kliens/1/session/restart", "/api/v1/kliens/1/link-tokens", *OLDER, "/api/message/send"]
+BODIES += ["/api/v1/kliens/1/webhooks", "/api/v1/kliens/1/webhooks/1/test", "/api/v1/kliens/1/webhooks/1/replay"]
+BODIES += ["/api/v1/kliens/1/webhooks/1/rotate-secret", "/api/v1/kliens/1/deliveries/1/replay"]
+BODIES += ["/api/v1/kliens/1/incoming-secret"]
 BODIES += [
     "/api/v1/kliens/1/messages",
     "/api/v1/kliens/1/messages/1/cancel",
@@ -109,6 +112,13 @@ async def test_what_is_no_id_is_not_found_in_an_address(admin: Client, wrong: st
         ("POST", f"{v1}/session/restart"),
         ("POST", f"{v1}/link-tokens"),
         ("GET", f"{v1}/events"),
+        ("GET", f"{v1}/webhooks"),
+        ("GET", f"/api/v1/kliens/1/webhooks/{wrong}"),
+        ("DELETE", f"/api/v1/kliens/1/webhooks/{wrong}"),
+        ("POST", f"/api/v1/kliens/1/webhooks/{wrong}/test"),
+        ("GET", f"/api/v1/kliens/1/webhooks/{wrong}/deliveries"),
+        ("GET", f"/api/v1/kliens/1/deliveries/{wrong}"),
+        ("POST", f"/api/v1/kliens/1/deliveries/{wrong}/replay"),
         ("GET", f"/api/session/status/{wrong}"),
         ("DELETE", f"/api/v1/keys/{wrong}"),
     ):

@@ -34,7 +34,11 @@ OLDER = {"klien_id": "{klien_id}"}
 FILE: Json = {"file": "a form with one"}
 SAID = "Kata sandinya kuda laut."
 RECEIVED, QUEUED = 1, 2  # ids of messages
-PLACES = {"{chat}": "628111111111", "{media_id}": "1", "{message_id}": str(RECEIVED)}
+HOOK = "https://example.com/rahasia"
+SECRETS = (NAME, PHONE, PHONE[2:], "2@", SAID, HOOK, "whsec_", "evt_")
+"""What nobody else may see a bit of."""
+PLACES = {"{chat}": "628111111111", "{message_id}": str(RECEIVED)}
+PLACES |= dict.fromkeys(("{media_id}", "{webhook_id}", "{delivery_id}"), "1")
 REQUESTS: dict[Path_, Json | None] = {
     ("POST", "/api/v1/kliens"): {"nama": "Toko Baru"},
     ("GET", "/api/v1/kliens"): None,
@@ -63,6 +67,19 @@ REQUESTS: dict[Path_, Json | None] = {
     ("GET", "/api/v1/kliens/{klien_id}/contacts/check"): {"phone": "628111111111"},
     ("GET", "/api/v1/kliens/{klien_id}/pace"): None,
     ("PUT", "/api/v1/kliens/{klien_id}/pace"): {"burst": 1},
+    ("POST", "/api/v1/kliens/{klien_id}/webhooks"): {"url": "https://example.com/milik-saya"},
+    ("GET", "/api/v1/kliens/{klien_id}/webhooks"): None,
+    ("GET", "/api/v1/kliens/{klien_id}/webhooks/{webhook_id}"): None,
+    ("PATCH", "/api/v1/kliens/{klien_id}/webhooks/{webhook_id}"): {"url": "https://example.com/milik-saya"},
+    ("DELETE", "/api/v1/kliens/{klien_id}/webhooks/{webhook_id}"): None,
+    ("POST", "/api/v1/kliens/{klien_id}/webhooks/{webhook_id}/test"): {},
+    ("POST", "/api/v1/kliens/{klien_id}/webhooks/{webhook_id}/rotate-secret"): {},
+    ("POST", "/api/v1/kliens/{klien_id}/webhooks/{webhook_id}/replay"): {},
+    ("GET", "/api/v1/kliens/{klien_id}/webhooks/{webhook_id}/deliveries"): None,
+    ("GET", "/api/v1/kliens/{klien_id}/deliveries/{delivery_id}"): None,
+    ("POST", "/api/v1/kliens/{klien_id}/deliveries/{delivery_id}/replay"): {},
+    ("GET", "/api/v1/kliens/{klien_id}/incoming-secret"): None,
+    ("POST", "/api/v1/kliens/{klien_id}/incoming-secret"): {},
     ("POST", "/api/message/send"): {**OLDER, "to": "628111111111", "text": "halo"},
     ("POST", "/api/v1/keys"): {"kind": "admin"},
     ("GET", "/api/v1/keys"): None,
@@ -85,6 +102,18 @@ REQUESTS: dict[Path_, Json | None] = {
         for method, name in (("POST", "connect"), ("POST", "disconnect"), ("GET", "status"), ("GET", "session-status"))
     },
 }
+FOREIGN: list[Json] = [
+    {"type": "document", "media": {"media_id": 1}},
+    {"text": "halo", "reply_to": RECEIVED},
+    {"type": "reaction", "message_id": RECEIVED, "reaction": "x"},
+    {"type": "edit", "message_id": QUEUED, "text": "x"},
+    {"type": "revoke", "message_id": QUEUED},
+    {"type": "forward", "message_id": RECEIVED},
+]
+"""Messages that name what another klien has."""
+QUERIES = {"/api/v1/kliens/{klien_id}/webhooks/{webhook_id}/replay": "?since=0"}
+"""Of those that need one beside their body."""
+
 # Pages for people, which the document doesn't have: who may, and the form that is sent.
 OPERATORS, KLIENS = "operators", "kliens"
 PASSWORD = {"password": "kuda laut biru", "current": ""}
@@ -127,12 +156,22 @@ class Asked:
         return "{klien_id}" in self.path or (self.body or {}).get("klien_id") == "{klien_id}"
 
     @property
+    def names_a_thing(self) -> bool:
+        """Of the klien's, by an id of its own."""
+        return "{klien_id}" in self.path and self.path.count("{") > 1 and "{chat}" not in self.path
+
+    @property
+    def needs_a_webhook(self) -> bool:
+        return "{webhook_id}" in self.path or "{delivery_id}" in self.path
+
+    @property
     def needs_a_line(self) -> bool:
         rooms = ("messages", "media", "chats", "contacts", "pace")
         return self.path == "/api/message/send" or any(f"{{klien_id}}/{room}" in self.path for room in rooms)
 
     def how(self, klien_id: int, key_id: int) -> Json:
-        path = self.path.replace("{klien_id}", str(klien_id)).replace("{key_id}", str(key_id))
+        path = self.path + QUERIES.get(self.path, "")
+        path = path.replace("{klien_id}", str(klien_id)).replace("{key_id}", str(key_id))
         places = {**PLACES, "{message_id}": str(QUEUED)} if path.endswith("/cancel") else PLACES
         for place, value in places.items():
             path = path.replace(place, value)
@@ -176,6 +215,8 @@ class Wrong:
 
     name: str
     headers: dict[str, str]
+    scopes: frozenset[Scope] = frozenset()
+    """Of a key of that klien's own."""
 
     def expected(self, asked: Asked) -> tuple[int, str] | None:
         """None: it may."""
@@ -187,8 +228,8 @@ class Wrong:
             return 404, "not_found"  # these pages are no program's
         if self.name == "another klien's":
             return self._to_a_stranger(asked)
-        if asked.who == KLIENS and asked.scopes == frozenset(Scope):
-            return None  # whatever its scope
+        if asked.who == KLIENS and asked.scopes & self.scopes:
+            return None
         return 403, "missing_scope"
 
     def _to_a_stranger(self, asked: Asked) -> tuple[int, str] | None:
@@ -213,7 +254,10 @@ async def wrong_credentials(house: House, klien_id: int, other_id: int) -> list[
         Wrong("made up", bearer("tkb_00000000_00000000000000000000000000000000")),
         Wrong("link token", bearer(link.token)),
         Wrong("another klien's", bearer(await house.key_of(other_id))),
-        Wrong("without scope", bearer(await house.key_of(klien_id, Scope.WEBHOOK))),
+        *[
+            Wrong(f"for {scope} alone", bearer(await house.key_of(klien_id, scope)), frozenset({scope}))
+            for scope in Scope
+        ],
         Wrong("operator without csrf", {"Cookie": f"talkabiz_session={await house.login()}"}),
     ]
 
@@ -228,7 +272,15 @@ async def _secret_id(house: House) -> int:
     klien_id = await house.add_klien(NAME)
     await house.link(klien_id, PHONE)
     await talk(house, klien_id)
+    await hook(house, klien_id)
     return klien_id
+
+
+async def hook(house: House, klien_id: int) -> None:
+    """A webhook, and a delivery that waits."""
+    admin, path = house.client(), f"/api/v1/kliens/{klien_id}/webhooks"
+    assert (await admin.ask("POST", path, json={"url": HOOK}, expect=201))["id"] == 1
+    assert (await admin.ask("POST", f"{path}/1/test", expect=202))["id"] == 1
 
 
 async def talk(house: House, klien_id: int) -> None:
@@ -260,7 +312,7 @@ async def test_whoever_may_not_learns_nothing_and_changes_nothing(house: House, 
             told = f"{asked.method} {asked.path} by {wrong.name}: {answer.status_code} {body[:300]}"
             assert answer.status_code == expected[0], told
             assert (await answer.get_json())["code"] == expected[1], told
-            assert not [secret for secret in (NAME, PHONE, PHONE[2:], "2@", SAID) if secret in body], told
+            assert not [secret for secret in SECRETS if secret in body], told
             refused += 1
     assert refused > 350
     assert rows(tmp_path) == before
@@ -274,6 +326,28 @@ async def test_what_a_list_shows_to_one_klien_is_its_own(house: House, secret_id
         if asked.who == KLIENS and not asked.names_klien:
             answer = await own.ask(asked.method, **asked.how(secret_id, 0), expect=200)
             assert NAME not in str(answer)
+
+
+async def test_another_kliens_things_are_not_under_ones_own_name(house: House, secret_id: int, tmp_path: Path) -> None:
+    """Who may do everything to itself, with the ids of things that are another's: in the address, and in the body."""
+    other_id = await house.add_klien("Toko Bulan")
+    await house.link(other_id, "628144444444")
+    own = house.client(await house.key_of(other_id))
+    before, asked_before = rows(tmp_path), [*house.whatsapp.asked, *house.conversations.asked]
+    tried = 0
+    for client in (own, house.client()):
+        for asked in await everything(house):
+            if asked.names_a_thing:
+                await client.refusal(asked.method, **asked.how(other_id, 0), expect=404, code="not_found")
+                tried += 1
+        path = f"/api/v1/kliens/{other_id}/messages"
+        for body in FOREIGN:
+            answer = await client.send("POST", path, json={"to": "628111111111", **body})
+            assert answer.status_code in {404, 422}, body
+            assert not [secret for secret in SECRETS if secret in await answer.get_data(as_text=True)], body
+    assert tried > 20
+    assert rows(tmp_path) == before
+    assert [*house.whatsapp.asked, *house.conversations.asked] == asked_before
 
 
 async def test_a_key_in_the_address_opens_nothing(house: House, secret_id: int) -> None:
@@ -311,6 +385,8 @@ async def test_each_request_of_the_matrix_is_right_but_for_its_credential(tmp_pa
             if asked.needs_a_line:
                 await house.link(klien_id, PHONE)
                 await talk(house, klien_id)
+            if asked.needs_a_webhook:
+                await hook(house, klien_id)
             operator = {"Cookie": f"talkabiz_session={await house.login()}", "Sec-Fetch-Site": "same-origin"}
             client = Client(house.client(None).http, operator if asked.is_page else bearer(API_KEY))
             answer = await client.send(asked.method, **asked.how(klien_id, key_id))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from talkabiz.domain import inputs as i
+from talkabiz.domain.access import Scope
 from tests.edges import Client, House
 from tests.fakes import QR_TEXT
 
@@ -119,10 +120,58 @@ async def test_session_start_has_the_image_where_the_older_design_had_it(
     assert answer["snapshot"]["qr"]["code"] == QR_TEXT
 
 
-async def test_session_start_refuses_a_webhook_rather_than_forget_it(admin: Client, klien_id: int) -> None:
+async def start_with(house: House, client: Client, klien_id: int, url: str) -> None:
+    """Of a klien that is connected: nothing has to be waited for."""
+    body = {"klien_id": klien_id, "webhook_url": url}
+    await client.ask("POST", "/api/session/start", json=body, expect=200)
+
+
+async def test_session_start_makes_a_webhook_and_the_next_takes_its_place(house: House, klien_id: int) -> None:
+    await house.link(klien_id)
+    own, path = house.client(await house.key_of(klien_id)), f"/api/v1/kliens/{klien_id}"
+    webhook: dict[str, Any] = {}
+    for url in ("https://example.com/one", "https://example.com/two", "https://example.com/two"):
+        await start_with(house, own, klien_id, url)
+        [webhook] = (await own.ask("GET", f"{path}/webhooks", expect=200))["webhooks"]
+        assert (webhook["url"], webhook["kind"], webhook["status"]) == (url, "older", "enabled")
+    await own.ask("POST", "/api/session/start", json={"klien_id": klien_id}, expect=200)
+    assert (await own.ask("GET", f"{path}/webhooks", expect=200))["webhooks"] == [webhook]
+    where = f"{path}/webhooks/{webhook['id']}"
+    for call in ("rotate-secret", "test"):
+        await own.refusal("POST", f"{where}/{call}", json={}, expect=409, code="illegal_state")
+    problem = await own.refusal("PATCH", where, json={"events": ["ping"]}, expect=422, code="invalid_input")
+    assert problem["fields"].keys() == {"events"}
+    await own.ask("DELETE", where, expect=204)
+
+
+async def test_the_older_webhook_is_signed_with_the_incoming_secret(house: House, admin: Client, klien_id: int) -> None:
+    await house.link(klien_id)
+    await start_with(house, admin, klien_id, "https://example.com/one")
+    path = f"/api/v1/kliens/{klien_id}/incoming-secret"
+    assert await admin.ask("GET", path, expect=200) == {"is_set": True}
+
+
+@pytest.mark.parametrize(
+    "url", ["", "x", "https://127.0.0.1/", "https://10.0.0.7/", "http://example.com/", "file:///x"]
+)
+async def test_session_start_refuses_a_webhook_inside_and_starts_nothing(
+    house: House, admin: Client, klien_id: int, url: str
+) -> None:
+    body = {"klien_id": klien_id, "webhook_url": url}
+    answer = await admin.send("POST", "/api/session/start", json=body)
+    problem = await answer.get_json()
+    assert (answer.status_code, problem["fields"].keys()) == (422, {"webhook_url"})
+    assert problem["code"] in {"invalid_input", "url_refused"}
+    assert house.whatsapp.asked == []
+    assert (await admin.ask("GET", f"/api/v1/kliens/{klien_id}/webhooks", expect=200))["webhooks"] == []
+
+
+async def test_session_start_needs_the_scope_for_webhooks_to_make_one(house: House, klien_id: int) -> None:
+    await house.link(klien_id)
+    own = house.client(await house.key_of(klien_id, Scope.SESSION))
     body = {"klien_id": klien_id, "webhook_url": "https://example.com/hook"}
-    problem = await admin.refusal("POST", "/api/session/start", json=body, expect=422, code="invalid_input")
-    assert problem["fields"].keys() == {"webhook_url"}
+    await own.refusal("POST", "/api/session/start", json=body, expect=403, code="missing_scope")
+    await own.ask("POST", "/api/session/start", json={"klien_id": klien_id}, expect=200)
 
 
 @pytest.mark.parametrize("name", ["", "-x", "a/b", "x" * 64, "../1"])
@@ -260,3 +309,5 @@ async def test_a_klien_that_does_not_exist_is_not_found(admin: Client, klien_id:
         await admin.refusal("GET", f"{path}?klien_id={missing}", expect=404, code="not_found")
     await admin.refusal("GET", f"/api/session/status/{missing}", expect=404, code="not_found")
     await admin.refusal("POST", WEBHOOK, json=report(missing), expect=404, code="not_found")
+    body = {"klien_id": missing, "webhook_url": "https://example.com/hook"}
+    await admin.refusal("POST", "/api/session/start", json=body, expect=404, code="not_found")
