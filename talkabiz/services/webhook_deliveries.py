@@ -47,7 +47,7 @@ class Deliveries:
         self._bell = bell
 
     async def test(self, klien_id: int, webhook_id: int, *, caller: Caller) -> Delivery:
-        """A `ping`, queued like every other event. Raises NotFound, IllegalState."""
+        """A `ping`, queued like every other event, but first of all that waits. Raises NotFound, IllegalState."""
         endpoint = self._going(await webhooks.get(klien_id, webhook_id))
         if endpoint.kind is Kind.OLDER:
             raise IllegalState(IS_OLDER)
@@ -59,6 +59,7 @@ class Deliveries:
             made = await deliveries.add_event(NewEvent(klien_id, public_id, Type.PING, seq, told, [webhook_id]), now)
             if not made:
                 raise IllegalState(IS_DISABLED)
+            await deliveries.hasten(klien_id, made[0])
             await self._audit.note(Action.WEBHOOK_TESTED, caller, klien_id, webhook_id=webhook_id)
             return existing(await delivery_log.get(klien_id, made[0]))
 
@@ -78,13 +79,19 @@ class Deliveries:
         return Tried(found, await delivery_log.attempts_of(klien_id, delivery_id))
 
     async def replay(self, klien_id: int, delivery_id: int, *, caller: Caller) -> Delivery:
-        """Due now, whatever became of it, with the whole schedule before it. Raises NotFound, IllegalState."""
+        """Due now, first of all that waits, whatever became of it; with the whole schedule before it.
+
+        Raises:
+            NotFound: also where its endpoint is gone.
+            IllegalState: its endpoint is disabled.
+        """
         found = existing(await delivery_log.get(klien_id, delivery_id))
         self._going(await webhooks.get(klien_id, found.webhook_id))
 
         async def job(tell: Tell) -> Delivery:
             del tell
             again = existing(await replays.replay_one(klien_id, delivery_id, self._clock.now()))
+            await deliveries.hasten(klien_id, delivery_id)
             detail = {"webhook_id": again.webhook_id, "delivery_id": delivery_id}
             await self._audit.note(Action.WEBHOOK_REPLAYED, caller, klien_id, **detail)
             return again

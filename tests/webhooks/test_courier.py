@@ -320,13 +320,18 @@ async def test_who_fails_is_asked_one_at_a_time_and_ever_more_seldom(
 
 
 async def test_whom_somebody_tests_is_asked_at_once(rig: Rig, klien_id: int, receiver: Receiver) -> None:
-    receiver.statuses = [answer(status="503 Later", headers={"Retry-After": "3600"})]
+    receiver.statuses = [answer(status="503 Later", headers={"Retry-After": "3600"})] * 100
     webhook_id, secret = await rig.add(klien_id, receiver.url(), events=["message.received"])
-    await rig.tell(klien_id)
+    for _ in range(30):
+        await rig.tell(klien_id)
     await rig.tried(klien_id, webhook_id)
+    await asyncio.sleep(0.1)
+    asked = len(receiver.kept)
+    assert asked <= 4, "those that were on their way"
+    receiver.statuses = [answer(status="500 Oops")] * 100
 
     ping = await rig.webhooks.test(klien_id, webhook_id, caller=CALLER)
-    request = (await receiver.wait_for(2))[1]
+    request = (await receiver.wait_for(asked + 1))[asked]
     assert (request.json["type"], request.json["data"]) == ("ping", {"webhook_id": webhook_id})
     assert request.id == ping.event_id
     request.verify(secret)
