@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from quart import g, request
 
@@ -25,7 +25,8 @@ async def remember_sender() -> None:
         await identify()
         return
     klien_id = _named(await request.get_json())
-    await desk().webhooks.verify_incoming(klien_id, dict(request.headers), await request.get_data(as_text=False))
+    body = cast("bytes", await request.get_data())
+    await desk().webhooks.verify_incoming(klien_id, dict(request.headers), body)
     g.principal = Principal(Kind.GATEWAY, credential_id=0, klien_id=klien_id, scopes=frozenset())
     desk().allowances.take_request(g.principal.actor)
 
