@@ -25,7 +25,8 @@ NUMBER = "628111222333"
 
 
 async def test_the_examples_run_as_written_and_show_what_the_page_says(home: Path) -> None:
-    async with serving(home, "--sandbox", api_key="", start_limit="10/hour", request_limit="600/minute") as server:
+    settings = {"start_limit": "10/hour", "request_limit": "600/minute", "webhook_allow_hosts": "127.0.0.1"}
+    async with serving(home, "--sandbox", api_key="", **settings) as server:
         admin_key = next(line for line in server.process.lines if line.startswith("admin key: "))
         reader = Reader(home, URL=server.base_url, KEY=admin_key.removeprefix("admin key: "))
         await reader.follow(blocks(API))
