@@ -280,6 +280,8 @@ def test_a_delivery_is_shown_with_its_attempts_where_it_stands_alone() -> None:
         ("a\u202eb\u200bc\x85".encode(), "abc"),
         (b"\xff\xfe", "\ufffd\ufffd"),
         (b"x" * 9000, "x" * RESPONSE_BYTES),
+        (b"\xff" * 9000, "\ufffd" * (RESPONSE_BYTES // 3)),
+        ("é".encode() * 9000, "é" * (RESPONSE_BYTES // 2)),
     ],
 )
 def test_a_response_is_kept_as_it_may_be_shown(body: bytes, text: str) -> None:
