@@ -322,6 +322,7 @@ async def test_who_fails_is_asked_one_at_a_time_and_ever_more_seldom(
 async def test_whom_somebody_tests_is_asked_at_once(rig: Rig, klien_id: int, receiver: Receiver) -> None:
     receiver.statuses = [answer(status="503 Later", headers={"Retry-After": "3600"})] * 100
     webhook_id, secret = await rig.add(klien_id, receiver.url(), events=["message.received"])
+    rig.clock.advance(1)
     for _ in range(30):
         await rig.tell(klien_id)
     await rig.tried(klien_id, webhook_id)
