@@ -14,7 +14,7 @@ Url = Annotated[str, Field(min_length=1, max_length=LONGEST_URL, examples=["http
 Label = Annotated[str, Field(max_length=LONGEST_LABEL, examples=["kasir"])]
 Chosen = Annotated[
     list[Literal["session.status", "message.received", "message.status", "webhook.exhausted", "ping"]],
-    Field(min_length=1, json_schema_extra={"uniqueItems": True}, examples=[["message.received"]]),
+    Field(min_length=1, examples=[["message.received"]]),
 ]
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from talkabiz.domain.access import Scope
 from talkabiz.domain.klien import Klien
 from talkabiz.domain.limits import Limits
 from tests.edges import API_KEY, House, open_house, serving
 from tests.exploring import Exploration, answering, explore
-from tests.web.test_matrix import talk
+from tests.web.test_matrix import hook, talk
 
 pytestmark = pytest.mark.soak
 
@@ -28,7 +29,17 @@ NEEDS_A_LINE = {
     "GET /api/v1/kliens/{klien_id}/contacts/check",
 }
 """Asked of a klien that stays linked, too; the others come and go."""
-MAY_BE_MISSED = NEEDS_A_LINE | {
+HOOKS = "/(webhooks|deliveries|incoming-secret)"
+INCOMING = "/api/v1/kliens/{klien_id}/incoming-secret"
+NEEDS_A_WEBHOOK = {
+    "DELETE /api/v1/kliens/{klien_id}/webhooks/{webhook_id}",
+    "POST /api/v1/kliens/{klien_id}/webhooks/{webhook_id}/replay",
+    "POST /api/v1/kliens/{klien_id}/deliveries/{delivery_id}/replay",
+}
+"""Asked of a klien that has one, too; of the others the webhook is often gone, or the delivery was never there."""
+MAY_BE_MISSED = {
+    *NEEDS_A_LINE,
+    *NEEDS_A_WEBHOOK,
     "POST /api/v1/kliens/{klien_id}/session/pairing-code",  # made-up texts are hardly ever a number
     "GET /api/v1/kliens/{klien_id}/session/qr",
 }
@@ -86,6 +97,16 @@ async def test_the_program_of_a_klien_that_stays_linked_gets_what_is_documented(
     assert found.unanswered() == set()
     assert found.statuses.keys() >= NEEDS_A_LINE
     assert found.requests > 1000
+
+
+async def test_a_program_that_looks_after_webhooks_gets_what_is_documented(house: House, address: str) -> None:
+    own = await house.add_klien()
+    await house.link(own)
+    await hook(house, own)
+    found = await exploration(address, await house.key_of(own, Scope.WEBHOOK), paths=HOOKS)
+    assert found.unanswered() == {f"{method} {INCOMING}" for method in ("GET", "POST")}
+    assert found.statuses.keys() >= NEEDS_A_WEBHOOK
+    assert found.requests > 300
 
 
 async def test_an_answer_that_is_not_documented_is_found(
