@@ -49,7 +49,13 @@ class LinkToken(Answer):
 class AuditEntry(Answer):
     id: Id
     at: Timestamp
-    actor: Annotated[str, Field(description="`operator:name`, `key:id` (0: API_KEY), `link:id` or `command-line`.")]
+    actor: Annotated[
+        str,
+        Field(
+            description="`operator:name`, `key:id` (0: API_KEY), `link:id`, `gateway:` and its klien's id, or "
+            "`command-line`."
+        ),
+    ]
     address: Annotated[str | None, Field(description="Where it came from; null: this machine's command line.")]
     action: Annotated[str, Field(json_schema_extra={"enum": sorted(Action)})]
     klien_id: Id | None

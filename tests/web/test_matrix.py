@@ -314,7 +314,7 @@ async def test_whoever_may_not_learns_nothing_and_changes_nothing(house: House, 
             assert (await answer.get_json())["code"] == expected[1], told
             assert not [secret for secret in SECRETS if secret in body], told
             refused += 1
-    assert refused > 350
+    assert refused > 600, refused
     assert rows(tmp_path) == before
     assert [*house.whatsapp.asked, *house.conversations.asked] == asked_before
 
@@ -345,7 +345,7 @@ async def test_another_kliens_things_are_not_under_ones_own_name(house: House, s
             answer = await client.send("POST", path, json={"to": "628111111111", **body})
             assert answer.status_code in {404, 422}, body
             assert not [secret for secret in SECRETS if secret in await answer.get_data(as_text=True)], body
-    assert tried > 20
+    assert tried > 20, tried
     assert rows(tmp_path) == before
     assert [*house.whatsapp.asked, *house.conversations.asked] == asked_before
 
