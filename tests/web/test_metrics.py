@@ -8,6 +8,7 @@ import resource
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from talkabiz.domain.access import Caller
 from talkabiz.domain.states import Status
 from talkabiz.services.durations import Durations
 from talkabiz.services.health import Load
@@ -80,6 +81,23 @@ async def test_how_soon_what_is_heard_is_stored_is_told_in_steps(house: House, a
     assert found["talkabiz_heard_stored_seconds_count"] == 4
     assert found["talkabiz_heard_stored_seconds_sum"] == 70.0095
     assert (found["talkabiz_heard_waiting"], found["talkabiz_heard_failed_total"]) == (2, 1)
+
+
+async def test_tries_of_webhooks_are_counted_by_how_they_ended_and_what_waits_too(house: House, admin: Client) -> None:
+    klien_id = await house.add_klien()
+    made = await house.desk.webhooks.add(klien_id, "https://example.com/", caller=Caller("key:1"))
+    for _ in range(3):
+        await house.desk.webhooks.test(klien_id, made.webhook.id, caller=Caller("key:1"))
+    house.load = Load(webhook_tries={"delivered": 7, "retry": 2})
+    found = await scrape(admin)
+    assert found["talkabiz_webhook_pending"] == 3
+    tries = {name: value for name, value in found.items() if name.startswith("talkabiz_webhook_deliveries_total")}
+    assert tries == {
+        "talkabiz_webhook_deliveries_total{delivered}": 7,
+        "talkabiz_webhook_deliveries_total{retry}": 2,
+        "talkabiz_webhook_deliveries_total{dead}": 0,
+        "talkabiz_webhook_deliveries_total{gone}": 0,
+    }
 
 
 async def test_the_process_is_told_by_the_names_that_everybody_uses(house: House, admin: Client) -> None:
