@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 
 import structlog
 
 from talkabiz.domain.errors import TalkabizError
+from talkabiz.domain.webhooks import Answer
 from talkabiz.services.dispatch import Dispatch, Parcel
 from talkabiz.services.ports import Clock
 from talkabiz.services.posting import Post
@@ -101,7 +104,7 @@ class Courier:
     async def _carry(self, parcel: Parcel) -> None:
         try:
             at = self._clock.now()
-            answer = await self._post(parcel.endpoint.url, parcel.body, headers_of(parcel, at))
+            answer = await self._ask(parcel, at)
             result = None
             while True:
                 try:
@@ -118,3 +121,12 @@ class Courier:
         finally:
             del self._on_way[parcel.delivery.id]
             self._dispatch.bell.ring()
+
+    async def _ask(self, parcel: Parcel, at: datetime) -> Answer:
+        """A fault of ours counts as a try: it would else be made again each second, for ever."""
+        begun = time.monotonic()
+        try:
+            return await self._post(parcel.endpoint.url, parcel.body, headers_of(parcel, at))
+        except Exception:
+            log.exception("webhook_not_carried", delivery_id=parcel.delivery.id)
+            return Answer(None, "cut_off", round((time.monotonic() - begun) * 1000))

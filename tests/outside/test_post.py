@@ -237,7 +237,10 @@ async def test_what_is_packed_is_kept_unopened(make: Make, server: Server) -> No
 
 @pytest.mark.parametrize(
     ("said", "seconds"),
-    [("120", 120.0), (" 0 ", 0.0), ("-5", None), ("soon", None), ("", None), ("١٢", None), ("1e3", None)],
+    [
+        *(("120", 120.0), (" 0 ", 0.0), ("-5", None), ("soon", None), ("", None), ("١٢", None), ("1e3", None)),
+        *((f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", None), (f"Mon, 01 Jan 2030 00:00:00 +{'9' * 20}", None)),
+    ],
 )
 async def test_how_long_to_wait_as_a_number(make: Make, server: Server, said: str, seconds: float | None) -> None:
     server.answers["/"] = (

@@ -163,6 +163,19 @@ async def test_an_answer_without_end_is_an_answer(rig: Rig, klien_id: int, recei
     assert attempts[0].response == "x" * 2048
 
 
+async def test_a_fault_of_ours_is_a_try_that_failed(
+    rig: Rig, klien_id: int, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def faulty(*args: object) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(rig.courier, "_post", faulty)
+    webhook_id, _ = await rig.add(klien_id, receiver.url())
+    await rig.tell(klien_id)
+    delivery, _ = await rig.tried(klien_id, webhook_id)
+    _is_to_be_tried_again(rig, delivery, None, "cut_off")
+
+
 @pytest.mark.parametrize("status", ["429 Slow", "503 Later"])
 async def test_who_asks_for_time_gets_it_for_all_that_is_due(
     rig: Rig, klien_id: int, receiver: Receiver, status: str
