@@ -18,7 +18,9 @@ from talkabiz.services.fetching import FETCH_SECONDS, Fetched, Sink
 
 MOST_REDIRECTS = 3
 MOST_AT_ONCE = 16
-_QUESTION = Question("GET", {"User-Agent": f"Talkabiz/{__version__}"})
+_HEADERS = {"User-Agent": f"Talkabiz/{__version__}"}
+_AROUND_PIECES = 128 * 1024
+"""Bytes that a server may send around a body of none, beside as many again as the body has."""
 
 
 class Fetcher:
@@ -42,9 +44,10 @@ class Fetcher:
             raise UrlUnreachable from error
 
     async def _follow(self, url: str, into: Sink, most_bytes: int) -> Fetched:
+        question = Question("GET", _HEADERS, most_read=2 * most_bytes + _AROUND_PIECES)
         for _ in range(MOST_REDIRECTS + 1):
             target = self._reach.guard.read(url)
-            async with self._reach.asked(target, _QUESTION) as answer:
+            async with self._reach.asked(target, question) as answer:
                 if not answer.has_redirect_location:
                     return await _receive(answer, target, into, most_bytes)
                 url = _onward(target, answer.headers["Location"])

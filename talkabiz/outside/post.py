@@ -26,6 +26,8 @@ JUDGE_SECONDS = 5.0
 MOST_READ = 64 * 1024
 """Of an answer's body, in bytes; then it is over, whatever else would come."""
 MOST_KEPT = 2048
+_PIECE_BYTES = 64
+"""What each piece of a body counts beside its bytes: one of a single byte is as much work as a long one."""
 MOST_AT_ONCE = 64
 
 
@@ -80,7 +82,8 @@ class Poster:
         unreachable, tls, timeout, cut_off (the answer broke off, or made no sense), redirected, address_refused.
         """
         begun, heard = time.monotonic(), _Heard()
-        error = await self._try(url, Question("POST", headers, body, read_seconds=seconds), heard, seconds)
+        question = Question("POST", headers, 2 * MOST_READ, body, read_seconds=seconds)
+        error = await self._try(url, question, heard, seconds)
         latency_ms = round((time.monotonic() - begun) * 1000)
         return Answer(heard.status, error, latency_ms, bytes(heard.body), heard.retry_after)
 
@@ -103,7 +106,7 @@ class Poster:
             size, raw = 0, cast("AsyncGenerator[bytes, None]", answer.aiter_raw())
             async with aclosing(raw) as pieces:
                 async for piece in pieces:
-                    size += len(piece)
+                    size += len(piece) + _PIECE_BYTES
                     heard.body += piece[: MOST_KEPT - len(heard.body)]
                     if size >= MOST_READ:
                         break

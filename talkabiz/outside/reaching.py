@@ -16,6 +16,7 @@ import httpx
 
 from talkabiz.domain.media_errors import UrlUnreachable
 from talkabiz.outside.guard import Address, Guard, Target
+from talkabiz.outside.rations import Ration, RationedTransport
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses that a name leads to, as numbers; OSError: it leads nowhere."""
@@ -33,10 +34,13 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a server is asked. `read_seconds`: for each piece of its answer."""
+    """What a server is asked. `read_seconds`: for each piece of its answer. `most_read`: bytes of its body, with what
+    is sent around each of its pieces; what comes after breaks it off.
+    """
 
     method: str
     headers: Mapping[str, str]
+    most_read: int
     body: bytes = b""
     read_seconds: float = 10.0
 
@@ -80,9 +84,11 @@ class Reach:
             httpx.TransportError, ssl.SSLError: of the connection.
         """
         machines = (await self.find(target))[:MOST_MACHINES]
-        async with httpx.AsyncHTTPTransport(verify=self._trust) as transport:
+        ration = Ration()
+        async with RationedTransport(self._trust, ration) as transport:
             patience = httpx.Timeout(question.read_seconds, connect=self._connect_seconds)
             answer = await _connect(transport, target, question, machines, patience)
+            ration.left = question.most_read
             try:
                 yield answer
             finally:

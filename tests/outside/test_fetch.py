@@ -283,6 +283,17 @@ async def test_a_body_without_end_is_cut_at_the_limit(make: Make, server: Server
         await take(make(), server.url())
 
 
+async def test_an_answer_that_begins_without_end_is_cut_off(make: Make, server: Server) -> None:
+    async def endless(writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            await writer.drain()
+
+    server.answers["/"] = endless
+    with refused(UrlUnreachable, 4):
+        await take(make(), server.url(), most=10**9)
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "br", "zstd", "gzip, gzip", "identity, gzip", "x"])
 async def test_what_is_packed_is_refused_unopened(make: Make, server: Server, encoding: str) -> None:
     bomb = gzip.compress(bytes(1_000_000))

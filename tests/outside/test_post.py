@@ -224,6 +224,36 @@ async def test_a_body_without_end_is_read_so_far_and_counts(make: Make, server: 
     assert sent < MOST_READ + 8_000_000, "what the kernel holds"
 
 
+async def test_a_body_in_pieces_of_one_byte_is_not_read_to_its_end(make: Make, server: Server) -> None:
+    async def hang_then(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1100)
+        await asyncio.sleep(30)
+
+    server.answers["/"] = hang_then
+
+    heard = await make().post(server.url(), BODY, {}, 5)
+    assert (heard.status, heard.error) == (200, None)
+
+
+@pytest.mark.parametrize(
+    ("begin", "status"),
+    [(b"HTTP/1.1 100 Continue\r\n\r\n", None), (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200)],
+)
+async def test_an_answer_that_never_comes_to_its_body_is_cut_off(
+    make: Make, server: Server, begin: bytes, status: int | None
+) -> None:
+    async def endless(writer: asyncio.StreamWriter) -> None:
+        writer.write(begin)
+        while True:
+            writer.write(b"HTTP/1.1 102 Wait\r\n\r\n" if status is None else b"1;%s\r\nx\r\n" % (b"a" * 50_000))
+            await writer.drain()
+
+    server.answers["/"] = endless
+
+    heard = await make().post(server.url(), BODY, {}, 5)
+    assert (heard.status, heard.error) == (status, "cut_off")
+
+
 async def test_what_is_packed_is_kept_unopened(make: Make, server: Server) -> None:
     bomb = gzip.compress(bytes(10_000_000))[:1000]
     server.answers["/"] = answer(bomb, headers={"Content-Encoding": "gzip"})
