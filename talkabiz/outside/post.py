@@ -29,6 +29,8 @@ MOST_KEPT = 2048
 _PIECE_BYTES = 64
 """What each piece of a body counts beside its bytes: one of a single byte is as much work as a long one."""
 MOST_AT_ONCE = 64
+MOST_JUDGED = 4
+"""Names that are looked up at once for `judge`, on threads that no post waits for."""
 
 
 @dataclass(slots=True)
@@ -56,9 +58,11 @@ class Poster:
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self._reach = Reach(guard, names=MOST_AT_ONCE, resolve=resolve, trust=trust, connect_seconds=connect_seconds)
+        self._judging = Reach(guard, names=MOST_JUDGED, resolve=resolve, trust=trust)
 
     def close(self) -> None:
         self._reach.close()
+        self._judging.close()
 
     async def judge(self, url: str) -> None:
         """Whether one may post there, as far as can be told now: where its name leads is judged again at each post.
@@ -66,10 +70,10 @@ class Poster:
         Raises:
             UrlRefused: of its form, or of where it leads. A name that leads nowhere may lead somewhere later.
         """
-        target = self._reach.guard.read(url)
+        target = self._judging.guard.read(url)
         try:
             async with asyncio.timeout(JUDGE_SECONDS):
-                await self._reach.find(target)
+                await self._judging.find(target)
         except (TimeoutError, UrlUnreachable):
             pass
         except UrlRefused as refused:

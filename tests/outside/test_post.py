@@ -16,7 +16,7 @@ import pytest
 
 from talkabiz.domain.media_errors import UrlRefused
 from talkabiz.outside.guard import Guard
-from talkabiz.outside.post import MOST_KEPT, MOST_READ, Poster
+from talkabiz.outside.post import MOST_AT_ONCE, MOST_KEPT, MOST_READ, Poster
 from tests.outside.server import NAME, Server, answer, redirect
 from tests.outside.test_fetch import LOOPBACK, Names
 from tests.outside.test_guard import INSIDE
@@ -381,4 +381,25 @@ async def test_many_who_ask_for_one_name_that_nobody_answers_for_hold_up_no_othe
     assert {(await each) for each in stuck} == {(None, "timeout")}
     assert asked.count("slow.test") == 1
     over.set()
+    poster.close()
+
+
+async def test_addresses_that_are_judged_hold_up_no_post(
+    server: Server, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, over = socket.getaddrinfo, threading.Event()
+
+    def slow(host: str, *more: object, **options: object) -> object:
+        if host.endswith(".slow.test"):
+            over.wait(20)
+            raise OSError
+        return real(host, *more, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    poster = Poster(Guard((LOOPBACK, "localhost")), trust=trust)
+    stuck = [asyncio.create_task(poster.judge(f"https://{n}.slow.test/")) for n in range(MOST_AT_ONCE)]
+    await asyncio.sleep(0.1)
+    assert await error_of(poster, server.url(host="localhost"), 2) == (None, "tls")
+    over.set()
+    await asyncio.gather(*stuck)
     poster.close()
