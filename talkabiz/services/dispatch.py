@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,13 +26,16 @@ from talkabiz.domain.webhooks import (
 )
 from talkabiz.services.bell import Bell
 from talkabiz.services.ports import Clock
-from talkabiz.services.sealing import Seal
+from talkabiz.services.sealing import Seal, SecretKeyWrong
 from talkabiz.store import deliveries, webhooks
 from talkabiz.store.deliveries import Due, NewEvent
 from talkabiz.store.writing import Tell, Writer
 
 _NOT_TOLD = frozenset({Type.EXHAUSTED, Type.PING})
 """That one of these was given up is told to nobody: it would go on for ever, or isn't worth it."""
+
+LOCKED_SECONDS = 60.0
+"""How long an endpoint whose secret can't be opened gets nothing: no other waits for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -66,15 +70,19 @@ class Dispatch:
         self._clock = clock
         self._chance = chance
         self._last_klien = 0
+        self._locked: dict[int, float] = {}  # by endpoint, until when
 
     async def due(self, limit: int, on_way: Mapping[int, int], resting: Collection[int] = ()) -> list[Parcel]:
         """Whose turn it is. `on_way`: by delivery, the endpoints of what the courier carries; `resting`: endpoints that
         get nothing now.
         """
-        found = await deliveries.due(self._clock.now(), limit, on_way, self._last_klien, resting)
+        seconds = self._clock.seconds()
+        self._locked = {each: until for each, until in self._locked.items() if until > seconds}
+        left_out = {*resting, *self._locked}
+        found = await deliveries.due(self._clock.now(), limit, on_way, self._last_klien, left_out)
         if found:
             self._last_klien = found[-1].delivery.klien_id
-        return [self._pack(each) for each in found]
+        return [parcel for parcel in map(self._pack, found) if parcel]
 
     async def conclude(self, parcel: Parcel, answer: Answer, at: datetime) -> Result | None:
         """`at`: when the try began. None: it was cancelled meanwhile, and nothing follows.
@@ -136,12 +144,22 @@ class Dispatch:
             sent = body(public_id, Type.EXHAUSTED, now, klien_id, seq, exhausted(delivery))
             await deliveries.add_event(NewEvent(klien_id, public_id, Type.EXHAUSTED, seq, sent, others), now)
 
-    def _pack(self, due: Due) -> Parcel:
-        return Parcel(due.delivery, due.endpoint, due.body, tuple(self._secrets(due.endpoint)))
+    def _pack(self, due: Due) -> Parcel | None:
+        """None: it can't be signed."""
+        endpoint = due.endpoint
+        try:
+            return Parcel(due.delivery, endpoint, due.body, tuple(self._secrets(endpoint)))
+        except SecretKeyWrong:
+            if endpoint.id not in self._locked:
+                log.exception("webhook_secret_not_opened", klien_id=endpoint.klien_id, webhook_id=endpoint.id)
+            self._locked[endpoint.id] = self._clock.seconds() + LOCKED_SECONDS
+            return None
 
     def _secrets(self, endpoint: Endpoint) -> Sequence[str]:
-        """The one that counts, and for a day the one before."""
-        sealed = [endpoint.secret]
-        if endpoint.previous_until and endpoint.previous_until > self._clock.now():
-            sealed.append(endpoint.previous_secret)
-        return [self._seal.open_up(each, endpoint.klien_id).decode() for each in sealed if each]
+        """The one that counts, and for a day the one before, if it can be opened. Raises SecretKeyWrong."""
+        opened = [self._seal.open_up(endpoint.secret, endpoint.klien_id)] if endpoint.secret else []
+        before, until = endpoint.previous_secret, endpoint.previous_until
+        if before and until and until > self._clock.now():
+            with suppress(SecretKeyWrong):  # a rotation is what helps where one is damaged
+                opened.append(self._seal.open_up(before, endpoint.klien_id))
+        return [each.decode() for each in opened]

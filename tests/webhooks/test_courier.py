@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from talkabiz.domain.webhooks import SCHEDULE_SECONDS, Delivery, DeliveryStatus, DisabledReason
-from talkabiz.store import events
+from talkabiz.store import database, events, webhooks
 from tests.outside.server import NAME, answer, certificate, redirect
 from tests.running import until
 from tests.webhooks.conftest import CALLER, Rig, make_rig
@@ -215,6 +215,23 @@ async def test_a_receiver_that_is_gone_is_told_nothing_more(rig: Rig, klien_id: 
     assert await rig.webhooks.replay_all(klien_id, webhook_id, since=1, caller=CALLER) >= 1
     assert "two" in {each.json["data"]["text"] for each in await receiver.wait_for(4)}
     assert receiver.kept[0].id == receiver.kept[1].id == delivery.event_id
+
+
+async def test_a_secret_that_cant_be_opened_holds_up_no_other(rig: Rig, klien_id: int, receiver: Receiver) -> None:
+    locked, _ = await rig.add(klien_id, receiver.url("/locked"))
+    async with database.transaction():
+        await webhooks.set_secret(klien_id, locked, b"damaged", previous_until=None)
+    await rig.add(klien_id, receiver.url("/open"))
+    await rig.tell(klien_id)
+    await receiver.wait_for(1)
+    (delivery,) = await rig.deliveries(klien_id, locked)
+    assert (delivery.status, delivery.tries) == (DeliveryStatus.PENDING, 0)
+
+    secret = (await rig.webhooks.rotate_secret(klien_id, locked, caller=CALLER)).secret
+    await rig.pass_time(60)
+    late = (await receiver.wait_for(2))[1]
+    assert late.path == "/locked"
+    late.verify(secret)
 
 
 # --- again and again --------------------------------------------------------------------------------------------------
