@@ -27,7 +27,7 @@ from talkabiz.domain.webhooks import (
 from talkabiz.services.bell import Bell
 from talkabiz.services.ports import Clock
 from talkabiz.services.sealing import Seal, SecretKeyWrong
-from talkabiz.store import deliveries, webhooks
+from talkabiz.store import deliveries, delivery_log, webhooks
 from talkabiz.store.deliveries import Due, NewEvent
 from talkabiz.store.writing import Tell, Writer
 
@@ -102,8 +102,11 @@ class Dispatch:
 
     async def _store(self, parcel: Parcel, answer: Answer, at: datetime) -> Result | None:
         now = self._clock.now()
-        verdict = after(answer, parcel.delivery.tries + 1, now, self._chance())
-        delivery = await deliveries.conclude(parcel.delivery, verdict, answer, at, now)
+        tried = await delivery_log.get(parcel.delivery.klien_id, parcel.delivery.id)
+        if tried is None:
+            return None
+        verdict = after(answer, tried.tries + 1, now, self._chance())  # it may have been replayed meanwhile
+        delivery = await deliveries.conclude(tried, verdict, answer, at, now)
         if delivery is None:
             return None
         failures = await self._note(parcel.endpoint, verdict, now)

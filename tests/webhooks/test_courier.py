@@ -284,6 +284,32 @@ async def test_a_replay_is_the_same_again_and_says_so(rig: Rig, klien_id: int, r
     assert [each.number for each in attempts] == [1, 2]
 
 
+async def test_a_replay_during_the_last_try_has_the_whole_schedule_before_it(
+    rig: Rig, klien_id: int, receiver: Receiver
+) -> None:
+    go_on = asyncio.Event()
+
+    async def fail(request: Request, writer: asyncio.StreamWriter) -> None:
+        if len(receiver.kept) == len(SCHEDULE_SECONDS):
+            await go_on.wait()
+        writer.write(answer(status="500 Oops"))
+
+    receiver.behave = fail
+    webhook_id, _ = await rig.add(klien_id, receiver.url())
+    await rig.tell(klien_id)
+    for number, seconds in enumerate(SCHEDULE_SECONDS[1:], 1):
+        await rig.tried(klien_id, webhook_id, number)
+        await rig.pass_time(seconds * 1.2 + 60)
+    await receiver.wait_for(len(SCHEDULE_SECONDS))
+    (delivery,) = await rig.deliveries(klien_id, webhook_id)
+    await rig.webhooks.replay(klien_id, delivery.id, caller=CALLER)
+    go_on.set()
+
+    delivery, _ = await rig.tried(klien_id, webhook_id, len(SCHEDULE_SECONDS))
+    _is_to_be_tried_again(rig, delivery, 500, "http_500")
+    assert delivery.is_replay
+
+
 async def test_for_a_day_after_a_rotation_both_secrets_count(rig: Rig, klien_id: int, receiver: Receiver) -> None:
     webhook_id, old = await rig.add(klien_id, receiver.url())
     new = (await rig.webhooks.rotate_secret(klien_id, webhook_id, caller=CALLER)).secret
