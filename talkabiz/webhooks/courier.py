@@ -82,12 +82,13 @@ class Courier:
 
     async def _look(self) -> bool:
         """Send off what is due and has a place. Whether to look again at once: some were put off, others may go."""
-        resting = self._restraint.resting(self._on_way, self._clock.seconds())
+        now = self._clock.seconds()
+        resting = self._restraint.resting(self._on_way, now)
         free = MOST_AT_ONCE - len(self._on_way)
         found = await self._dispatch.due(free, self._on_way, resting) if free else []
         put_off = False
         for parcel in found:
-            if self._restraint.may_start(parcel.endpoint, self._on_way):
+            if self._restraint.may_start(parcel.endpoint, self._on_way, now):
                 self._send_off(parcel)
             else:
                 put_off = True

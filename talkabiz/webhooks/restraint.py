@@ -1,4 +1,4 @@
-"""Which endpoints get nothing now, though something is due: because they fail, or have asked for time.
+"""Which endpoints get nothing now, though something is due: because they fail, take long, or have asked for time.
 
 Kept in memory alone: after a start each is tried again.
 """
@@ -15,7 +15,13 @@ long after each that follows.
 """
 LONGEST_PROBE_SECONDS = 60.0
 MOST_FAILING = 32
-"""Places that endpoints which fail may have together: those that hang would else take all, one klien after another."""
+"""Places that endpoints which fail, or take long, may have together: those that hang would else take all, one klien
+after another.
+"""
+SLOW_MS = 2000
+"""An answer that takes longer is slow, whatever it says."""
+KNOWN_SECONDS = 3600.0
+"""How long an endpoint is known to fail or to be slow, after it was seen to be so last: it may be gone."""
 _SLOW_DOWN = frozenset({429, 503})
 
 
@@ -23,16 +29,18 @@ class Restraint:
     """Times in seconds, of a clock that never jumps."""
 
     def __init__(self) -> None:
-        self._failing: set[int] = set()
+        self._seen: dict[int, float] = {}  # those that fail or are slow: when that was last
         self._until: dict[int, float] = {}
 
     def note(self, webhook_id: int, answer: Answer, failures: int, now: float) -> None:
         """A try came to this; `failures` in a row."""
+        if failures or answer.latency_ms > SLOW_MS:
+            self._seen[webhook_id] = now
+        else:
+            self._seen.pop(webhook_id, None)
         if not failures:
             self.forget(webhook_id)
-            self._failing.discard(webhook_id)
             return
-        self._failing.add(webhook_id)
         pause = 0.0
         if failures >= PROBE_AFTER:
             pause = min(PROBE_SECONDS * 2 ** min(failures - PROBE_AFTER, 10), LONGEST_PROBE_SECONDS)
@@ -46,19 +54,21 @@ class Restraint:
         self._until.pop(webhook_id, None)
 
     def is_full(self, on_way: Mapping[int, int]) -> bool:
-        """Whether endpoints that fail have all the places that they may have. `on_way`: as the courier has it."""
-        return sum(webhook_id in self._failing for webhook_id in on_way.values()) >= MOST_FAILING
+        """Whether endpoints that fail or are slow have all the places that they may have. `on_way`: as the courier has
+        it.
+        """
+        return sum(webhook_id in self._seen for webhook_id in on_way.values()) >= MOST_FAILING
 
-    def may_start(self, endpoint: Endpoint, on_way: Mapping[int, int]) -> bool:
+    def may_start(self, endpoint: Endpoint, on_way: Mapping[int, int], now: float) -> bool:
         """As it stands in the database just now."""
-        if not endpoint.failures:
-            return True
-        self._failing.add(endpoint.id)
-        return not self.is_full(on_way)
+        if endpoint.failures:
+            self._seen[endpoint.id] = now
+        return endpoint.id not in self._seen or not self.is_full(on_way)
 
     def resting(self, on_way: Mapping[int, int], now: float) -> Collection[int]:
         self._until = {webhook_id: until for webhook_id, until in self._until.items() if until > now}
-        return self._until.keys() | (self._failing if self.is_full(on_way) else set())
+        self._seen = {webhook_id: at for webhook_id, at in self._seen.items() if at > now - KNOWN_SECONDS}
+        return self._until.keys() | (self._seen.keys() if self.is_full(on_way) else set())
 
     def seconds_left(self, now: float) -> float | None:
         """Until the first pause is over; None: there is none."""

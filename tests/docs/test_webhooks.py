@@ -94,6 +94,7 @@ def test_the_words_for_numbers_are_right() -> None:
         4,
         10,
     )
+    assert restraint.SLOW_MS == 2000
     assert (2 * restraint.MOST_FAILING, restraint.LONGEST_PROBE_SECONDS) == (courier.MOST_AT_ONCE, 60)
     assert (webhooks.JITTER, webhooks.LONGEST_RETRY_AFTER_SECONDS) == (0.2, 3600)
     assert timedelta(days=3) < timedelta(seconds=sum(webhooks.SCHEDULE_SECONDS)) < timedelta(days=4)

@@ -11,11 +11,12 @@ import pytest
 
 from talkabiz.domain.webhooks import PLACES, PLACES_OF_KLIEN
 from talkabiz.store import kliens
-from talkabiz.webhooks import courier
+from talkabiz.webhooks import courier, restraint
 from talkabiz.webhooks.restraint import MOST_FAILING
+from tests.outside.server import answer
 from tests.running import until
 from tests.webhooks.conftest import Rig
-from tests.webhooks.receiver import Receiver, hang
+from tests.webhooks.receiver import Receiver, Request, hang
 
 SHOPS = 10
 EVENTS = 10
@@ -102,6 +103,28 @@ async def test_many_kliens_whose_endpoints_hang_leave_places_to_others(
     delays = await _delays(rig, receiver)
     assert _p95(delays) < LONGEST_P95_SECONDS, delays
     await until(is_settled)
+
+
+async def test_many_kliens_whose_endpoints_take_long_leave_places_to_others(
+    rig: Rig, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restraint, "SLOW_MS", 200)
+
+    async def dawdle(request: Request, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.5)
+        writer.write(answer(status="204 Done"))
+
+    async with Receiver(behave=dawdle).running() as slow:
+        for n in range(courier.MOST_AT_ONCE // PLACES):
+            shop = (await kliens.add(f"Toko lambat {n}")).id
+            await rig.add(shop, slow.url())
+            for _ in range(50):
+                await rig.tell(shop)
+        await slow.wait_for(courier.MOST_AT_ONCE + 1)
+        await asyncio.sleep(2)
+        slow.most_under_way = slow.under_way
+        await _delays(rig, receiver)
+        assert slow.most_under_way <= MOST_FAILING
 
 
 async def test_a_klien_with_much_to_get_delays_no_other(rig: Rig, klien_id: int, receiver: Receiver) -> None:

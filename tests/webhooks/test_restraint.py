@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from talkabiz.domain.webhooks import PROBE_AFTER, Answer, Endpoint, EndpointStatus, Kind
-from talkabiz.webhooks.restraint import LONGEST_PROBE_SECONDS, MOST_FAILING, Restraint
+from talkabiz.webhooks.restraint import KNOWN_SECONDS, LONGEST_PROBE_SECONDS, MOST_FAILING, SLOW_MS, Restraint
 
 FAULT = Answer(500, None, 1)
 
@@ -63,15 +63,37 @@ def test_a_success_or_a_wish_ends_the_pause() -> None:
 def test_those_that_fail_get_half_of_the_places_together_and_others_the_rest() -> None:
     restraint, on_way = Restraint(), dict.fromkeys(range(MOST_FAILING - 1), 7)
     restraint.note(7, FAULT, 1, 0.0)
-    assert restraint.may_start(endpoint(8, failures=3), on_way), "nobody has told of this one before"
+    assert restraint.may_start(endpoint(8, failures=3), on_way, 0.0), "nobody has told of this one before"
     assert not restraint.resting(on_way, 0.0)
 
     on_way[1000] = 8
-    assert not restraint.may_start(endpoint(7, failures=1), on_way)
-    assert not restraint.may_start(endpoint(9, failures=1), on_way)
-    assert restraint.may_start(endpoint(10), on_way)
+    assert not restraint.may_start(endpoint(7, failures=1), on_way, 0.0)
+    assert not restraint.may_start(endpoint(9, failures=1), on_way, 0.0)
+    assert restraint.may_start(endpoint(10), on_way, 0.0)
     assert set(restraint.resting(on_way, 0.0)) == {7, 8, 9}
 
     restraint.note(8, Answer(200, None, 1), 0, 0.0)
     assert not restraint.resting(on_way, 0.0)
-    assert restraint.may_start(endpoint(7, failures=1), on_way)
+    assert restraint.may_start(endpoint(7, failures=1), on_way, 0.0)
+
+
+def test_one_that_takes_long_counts_as_one_that_fails_until_it_is_quick_again() -> None:
+    restraint, on_way = Restraint(), dict.fromkeys(range(MOST_FAILING), 7)
+    restraint.note(7, Answer(200, None, SLOW_MS), 0, 0.0)
+    assert not restraint.resting(on_way, 0.0)
+
+    restraint.note(7, Answer(200, None, SLOW_MS + 1), 0, 0.0)
+    assert set(restraint.resting(on_way, 0.0)) == {7}
+    assert not restraint.may_start(endpoint(7), on_way, 0.0)
+    assert restraint.seconds_left(0.0) is None, "it has places, and no pause"
+
+    restraint.note(7, Answer(200, None, 1), 0, 0.0)
+    assert restraint.may_start(endpoint(7), on_way, 0.0)
+
+
+def test_what_nobody_heard_of_for_an_hour_is_forgotten() -> None:
+    restraint, on_way = Restraint(), dict.fromkeys(range(MOST_FAILING), 7)
+    restraint.note(7, FAULT, 1, 0.0)
+    assert restraint.resting(on_way, KNOWN_SECONDS - 1)
+    assert not restraint.resting(on_way, KNOWN_SECONDS)
+    assert not restraint._seen
