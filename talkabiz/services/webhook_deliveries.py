@@ -59,7 +59,7 @@ class Deliveries:
             made = await deliveries.add_event(NewEvent(klien_id, public_id, Type.PING, seq, told, [webhook_id]), now)
             if not made:
                 raise IllegalState(IS_DISABLED)
-            await deliveries.hasten(klien_id, made[0])
+            await deliveries.hasten(klien_id, made[0], now)
             await self._audit.note(Action.WEBHOOK_TESTED, caller, klien_id, webhook_id=webhook_id)
             return existing(await delivery_log.get(klien_id, made[0]))
 
@@ -90,8 +90,9 @@ class Deliveries:
 
         async def job(tell: Tell) -> Delivery:
             del tell
-            again = existing(await replays.replay_one(klien_id, delivery_id, self._clock.now()))
-            await deliveries.hasten(klien_id, delivery_id)
+            now = self._clock.now()
+            again = existing(await replays.replay_one(klien_id, delivery_id, now))
+            await deliveries.hasten(klien_id, delivery_id, now)
             detail = {"webhook_id": again.webhook_id, "delivery_id": delivery_id}
             await self._audit.note(Action.WEBHOOK_REPLAYED, caller, klien_id, **detail)
             return again

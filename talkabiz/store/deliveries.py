@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ulid import ULID
@@ -32,6 +32,7 @@ from talkabiz.domain.webhooks import (
     response_text,
 )
 from talkabiz.store.database import connected
+from talkabiz.store.message_rows import time_of
 from talkabiz.store.webhook_rows import DELIVERY, ENDPOINT, delivery_of, endpoint_of
 
 LOT = 200
@@ -112,11 +113,6 @@ _CANDIDATES = f"""
 # + keeps SQLite from looking through all that is pending.
 _DUE = f"{DELIVERY} WHERE deliveries.id IN (SELECT value FROM json_each(?)) AND +deliveries.status = 'pending'"
 _ENDPOINTS = f"{ENDPOINT} WHERE webhooks.id IN (SELECT value FROM json_each(?)) AND webhooks.status = 'enabled'"
-_NEXT_TIME = f"""
-    {_WAITING} SELECT MIN((
-        SELECT MIN(next_at) FROM deliveries WHERE status = 'pending' AND webhook_id = waiting.id AND next_at > ?
-    )) AS at FROM {_ENABLED_WAITING}
-"""
 _ATTEMPT = """
     INSERT INTO attempts (delivery_id, number, at, status, error, latency_ms, response)
     SELECT id, COALESCE((SELECT MAX(number) FROM attempts WHERE delivery_id = deliveries.id), 0) + 1, ?, ?, ?, ?, ?
@@ -133,10 +129,11 @@ _CANCEL = """
         WHERE webhooks.klien_id = ? AND webhooks.id = ? AND webhooks.status = 'removed' ORDER BY deliveries.id LIMIT ?
     )
 """
-_HASTEN = """
-    UPDATE deliveries SET next_at = MIN(next_at, (SELECT created_at FROM webhooks WHERE webhooks.id = webhook_id))
-    WHERE klien_id = ? AND id = ? AND status = 'pending'
+_FIRST_WAITING = """
+    SELECT MIN(next_at) AS at FROM deliveries WHERE status = 'pending' AND id <> ?2
+        AND webhook_id = (SELECT webhook_id FROM deliveries WHERE klien_id = ?1 AND id = ?2)
 """
+_HASTEN = "UPDATE deliveries SET next_at = ? WHERE klien_id = ? AND id = ? AND status = 'pending'"
 _COUNT_PENDING = "SELECT COUNT(*) AS n FROM deliveries WHERE status = 'pending'"
 
 
@@ -190,9 +187,10 @@ async def fan_out(new: Sequence[NewEvent], now: datetime, cursor: int) -> int:
     return sum(made)
 
 
-async def hasten(klien_id: int, delivery_id: int) -> None:
-    """It comes before all that waits for the same endpoint already."""
-    await _rows(_HASTEN, klien_id, delivery_id)
+async def hasten(klien_id: int, delivery_id: int, now: datetime) -> None:
+    """It comes before all that waits for the same endpoint already, and is due."""
+    at = time_of((await _rows(_FIRST_WAITING, klien_id, delivery_id))[0]["at"])
+    await _rows(_HASTEN, min(now, at - timedelta(microseconds=1)) if at else now, klien_id, delivery_id)
 
 
 async def due(
@@ -207,12 +205,6 @@ async def due(
     lines = _lines(await _rows(_CANDIDATES, now, json.dumps(list(on_way)), json.dumps(list(resting))))
     ids = by_turns(lines, Counter(on_way.values()), limit, after_klien)
     return await _loaded(ids) if ids else []
-
-
-async def next_time(now: datetime) -> datetime | None:
-    """When the next one becomes due, after now, of enabled endpoints; None: none is waiting for its time."""
-    at = (await _rows(_NEXT_TIME, now))[0]["at"]
-    return datetime.fromisoformat(at) if at else None
 
 
 async def conclude(

@@ -6,7 +6,7 @@ import itertools
 import sqlite3
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from talkabiz.domain.webhooks import (
     PROBE_AFTER,
     Answer,
     Attempt,
+    Delivery,
     DeliveryStatus,
     DisabledReason,
     Endpoint,
@@ -234,18 +235,22 @@ async def test_what_waits_for_its_time_is_due_then(klien: Klien) -> None:
     assert [each.delivery.id for each in await due(later(5))] == [delivery.id]
 
 
-async def test_the_next_time_is_the_first_after_now(klien: Klien) -> None:
-    assert await deliveries.next_time(NOW) is None
-    one, other = await endpoint(klien.id), await endpoint(klien.id)
-    first, second, _ = [*await queued(one, 2), *await queued(other)]
-    assert await deliveries.next_time(NOW) is None
-    assert await deliveries.next_time(later(-9)) == NOW
-    await conclude(first, Verdict(Outcome.RETRY, later(300)), FAILED)
-    await conclude(second, Verdict(Outcome.RETRY, later(5)), FAILED)
-    assert await deliveries.next_time(NOW) == later(5)
-    assert await deliveries.next_time(later(5)) == later(300)
-    await disable(one)
-    assert await deliveries.next_time(NOW) is None
+async def test_what_is_hastened_comes_before_all_that_waits_and_no_earlier(klien: Klien) -> None:
+    it, other = await endpoint(klien.id), await endpoint(klien.id)
+    await queued(other, now=later(-9))
+    first, second = await queued(it, 2, later(10))
+
+    async def hasten(delivery: Delivery) -> datetime | None:
+        async with transaction():
+            await deliveries.hasten(klien.id, delivery.id, later(20))
+        found = await delivery_log.get(klien.id, delivery.id)
+        return found.next_at if found else None
+
+    assert await hasten(second) == later(10) - timedelta(microseconds=1)
+    assert [each.delivery.id for each in await due(later(20)) if each.endpoint.id == it.id] == [second.id, first.id]
+    await conclude(second, DELIVERED)
+    assert await hasten(first) == later(20)
+    assert await hasten(second) is None
 
 
 async def test_who_is_disabled_keeps_what_waits_and_gets_it_afterwards(klien: Klien) -> None:
@@ -479,7 +484,7 @@ _IN_PAGES = "webhook_id=? AND status=? AND id<?"
     [
         (deliveries._CANDIDATES, "status=? AND webhook_id>?"),
         (deliveries._CANDIDATES, "status=? AND webhook_id=? AND next_at<?"),
-        (deliveries._NEXT_TIME, "status=? AND webhook_id=? AND next_at>?"),
+        (deliveries._FIRST_WAITING, "status=? AND webhook_id=?"),
         (deliveries._DUE, "rowid=?"),
         (deliveries._ATTEMPT, "delivery_id=?"),
         (deliveries._CONCLUDE, "rowid=?"),
@@ -532,7 +537,7 @@ async def test_a_backlog_costs_no_more_than_what_is_taken_of_it(klien: Klien, da
     page = (klien.id, busy.id, LARGEST_ID, PLACES)
     questions: list[tuple[object, ...]] = [
         (deliveries._CANDIDATES, time, "[]", "[]"),
-        (deliveries._NEXT_TIME, time),
+        (deliveries._FIRST_WAITING, klien.id, delivery.id),
         (deliveries._DUE, f"[{delivery.id}]"),
         (delivery_log._WHATEVER_STATUS, *page),
         (delivery_log._WITH_STATUS, *page, "pending"),
