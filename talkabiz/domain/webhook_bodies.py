@@ -81,11 +81,16 @@ def body(public_id: str, type: Type, at: datetime, klien_id: int, seq: int, data
 
 def older_body(event: Event, now: Connection) -> bytes:
     """The body of the older design, of an event that `connection` knows."""
+    return connection_body(event.klien_id, event.data.get("session_id"), now)
+
+
+def connection_body(klien_id: int, session_id: str | None, now: Connection) -> bytes:
+    """As `older_body`, of no event in particular."""
     return _json(
         {
             "event": Type.CONNECTION_UPDATE.value,
-            "klien_id": event.klien_id,
-            "session_id": event.data.get("session_id"),
+            "klien_id": klien_id,
+            "session_id": session_id,
             "status": "connected" if now.is_connected else "disconnected",
             "phone_number": now.phone,
         }

@@ -148,7 +148,8 @@ def _older(event: Event, endpoints: Sequence[Endpoint], known: dict[int, str | N
     now = connection(event)
     if now is None:
         return
-    if wanting := [each.id for each in endpoints if each.kind is Kind.OLDER and known[each.id] != now.key]:
+    older = [each for each in endpoints if each.kind is Kind.OLDER and each.since_id < (event.id or 0)]
+    if wanting := [each.id for each in older if known[each.id] != now.key]:
         known.update(dict.fromkeys(wanting, now.key))
         yield NewEvent(
             event.klien_id,

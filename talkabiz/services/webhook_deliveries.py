@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from talkabiz.domain.access import Caller
 from talkabiz.domain.errors import IllegalState, NotFound
-from talkabiz.domain.webhook_bodies import body
+from talkabiz.domain.webhook_bodies import body, connection_body
 from talkabiz.domain.webhook_errors import IS_DISABLED, IS_OLDER
 from talkabiz.domain.webhooks import Attempt, Delivery, DeliveryStatus, Endpoint, Kind, Type
 from talkabiz.services.audit import Action, Audit
@@ -126,6 +126,24 @@ class Deliveries:
             self._bell.ring(webhook_id)
             if place is None:
                 return number
+
+    async def _enable(self, endpoint: Endpoint) -> Endpoint | None:
+        """Inside a transaction. One of the older kind is told how things stand, where it was told otherwise last."""
+        enabled = await webhooks.enable(endpoint.klien_id, endpoint.id)
+        if enabled is None or endpoint.is_enabled or enabled.kind is not Kind.OLDER:
+            return enabled
+        await self._tell_connection(enabled)
+        return await webhooks.get(enabled.klien_id, enabled.id)
+
+    async def _tell_connection(self, older: Endpoint) -> None:
+        klien_id, type_ = older.klien_id, Type.CONNECTION_UPDATE
+        is_now, session_id = await webhooks.connection(klien_id)
+        if is_now.key == older.told:
+            return
+        public_id, seq = deliveries.make_event_id(), await deliveries.last_seq(klien_id)
+        told = connection_body(klien_id, session_id, is_now)
+        new = NewEvent(klien_id, public_id, type_, seq, told, [older.id], kind=Kind.OLDER, told=is_now.key)
+        await deliveries.add_event(new, self._clock.now())
 
     async def _queued(self, delivery: Delivery) -> Delivery:
         self._bell.ring(delivery.webhook_id)

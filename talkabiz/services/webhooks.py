@@ -162,7 +162,7 @@ class Webhooks(Deliveries):
             await self._incoming.ensure(klien_id, caller)
             before = await webhooks.older_of(klien_id)
             if before and before.url == url:
-                return None, before if before.is_enabled else existing(await webhooks.enable(klien_id, before.id))
+                return None, before if before.is_enabled else existing(await self._enable(before))
             if before:
                 await webhooks.remove(klien_id, before.id)
             made = await webhooks.add(
@@ -172,6 +172,7 @@ class Webhooks(Deliveries):
             return before, made
 
         before, now = await self._writer.write(job)
+        self._bell.ring()
         if before:
             await self._cancel(klien_id, before.id)
         return now
@@ -204,7 +205,7 @@ class Webhooks(Deliveries):
 
     async def _switch(self, endpoint: Endpoint, *, is_on: bool) -> Endpoint | None:
         if is_on:
-            return await webhooks.enable(endpoint.klien_id, endpoint.id)
+            return await self._enable(endpoint)
         return await webhooks.disable(endpoint.klien_id, endpoint.id, DisabledReason.OPERATOR, self._clock.now())
 
     async def _cancel(self, klien_id: int, webhook_id: int) -> None:

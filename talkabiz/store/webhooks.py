@@ -29,7 +29,10 @@ class SealedSecret:
 
 
 _LAST_ID = "COALESCE((SELECT MAX(id) FROM journal_events), 0)"
-_CONNECTION = "SELECT wa_terhubung, wa_nomor FROM kliens WHERE id = ?"
+_CONNECTION = """
+    SELECT wa_terhubung, wa_nomor, session_id FROM kliens LEFT JOIN sessions ON sessions.klien_id = kliens.id
+    WHERE kliens.id = ?
+"""
 _ADD = f"""
     INSERT INTO webhooks (klien_id, kind, url, label, events, secret, status, failures, since_id, told, created_at)
     VALUES (?, ?, ?, ?, ?, ?, 'enabled', 0, {_LAST_ID}, ?, ?) {CHANGED_ENDPOINT}
@@ -88,13 +91,23 @@ async def add(
     Raises:
         NotFound: there is no such klien (any more).
     """
-    rows = await _rows(_CONNECTION, klien_id)
-    if not rows:
-        raise NotFound
-    told = Connection(bool(rows[0]["wa_terhubung"]), rows[0]["wa_nomor"]).key if kind is Kind.OLDER else None
+    now_is, _ = await connection(klien_id)
+    told = now_is.key if kind is Kind.OLDER else None
     added = await _changed(_ADD, klien_id, kind, url, label, _names(events), secret, told, now)
     assert added  # noqa: S101 - it is there
     return added
+
+
+async def connection(klien_id: int) -> tuple[Connection, str | None]:
+    """What is the case now, and the `session_id`.
+
+    Raises:
+        NotFound: there is no such klien (any more).
+    """
+    rows = await _rows(_CONNECTION, klien_id)
+    if not rows:
+        raise NotFound
+    return Connection(bool(rows[0]["wa_terhubung"]), rows[0]["wa_nomor"]), rows[0]["session_id"]
 
 
 async def get(klien_id: int, webhook_id: int) -> Endpoint | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from typing import Any
 
 import pytest
 
 from talkabiz.domain import webhook_bodies
+from talkabiz.domain.inputs import Me
+from talkabiz.domain.states import Session, Status
 from talkabiz.services import fan_out
-from talkabiz.store import deliveries, events, kliens
+from talkabiz.store import database, deliveries, events, kliens, sessions
 from talkabiz.store.writing import Tell
 from tests.running import until
 from tests.webhooks.conftest import CALLER, Rig, make_rig
@@ -195,6 +198,48 @@ async def test_what_another_process_tells_is_found(rig: Rig, klien_id: int) -> N
 
 
 # --- the older kind ---------------------------------------------------------------------------------------------------
+
+
+async def test_one_that_is_enabled_again_is_told_how_things_stand_if_it_doesnt_know(rig: Rig, klien_id: int) -> None:
+    webhook_id = (await rig.webhooks.set_older(klien_id, URL, caller=CALLER)).id
+
+    async def off_and_on(*, is_connected: bool) -> list[tuple[str, Any]]:
+        await rig.webhooks.change(klien_id, webhook_id, {"enabled": False}, caller=CALLER)
+        async with database.transaction():
+            now = Session(
+                since=rig.clock.now(),
+                status=Status.CONNECTED if is_connected else Status.RECONNECTING,
+                me=Me("628111222"),
+                device="1",
+            )
+            await sessions.save(klien_id, now, "test_123", rig.clock.now())
+        await rig.tell(klien_id, now.status.value, **(SNAPSHOT if is_connected else GONE))
+        await rig.webhooks.change(klien_id, webhook_id, {"enabled": True}, caller=CALLER)
+        await rig.webhooks.change(klien_id, webhook_id, {"enabled": True}, caller=CALLER)
+        await rig.hooks._fan_out.finish()
+        question = "SELECT body FROM webhook_events ORDER BY id"
+        bodies = [json.loads(row["body"]) for row in (await database.connected().execute_query(question, []))[1]]
+        return [(each["session_id"], each["status"]) for each in bodies]
+
+    told = [("test_123", "connected"), ("test_123", "disconnected")]
+    assert await off_and_on(is_connected=True) == told[:1]
+    assert await off_and_on(is_connected=True) == told[:1]
+    assert await off_and_on(is_connected=False) == told
+    assert len(await rig.deliveries(klien_id, webhook_id)) == 2
+
+
+async def test_what_came_before_it_was_enabled_isnt_taken_for_told(
+    db: None, trust: ssl.SSLContext, klien_id: int
+) -> None:
+    rig = make_rig(trust)
+    await rig.start(carrying=False, following=False)
+    await rig.add(klien_id, URL)
+    await rig.tell(klien_id, "connected", **SNAPSHOT)
+    webhook_id = (await rig.webhooks.set_older(klien_id, URL, caller=CALLER)).id
+    await rig.tell(klien_id, "connected", **SNAPSHOT)
+    await rig.hooks._fan_out.finish()
+    assert [each.seq for each in await rig.deliveries(klien_id, webhook_id)] == [2]
+    await rig.stop()
 
 
 async def test_the_older_kind_is_told_when_the_connection_changes_and_of_nothing_else(
