@@ -24,6 +24,7 @@ from talkabiz.store.deliveries import LOT, make_event_id
 
 
 class Step(StrEnum):
+    DELIVERED = "delivered"
     DEAD = "dead"
     EVENTS = "events"
     JOURNAL = "journal"
@@ -45,15 +46,17 @@ class Replayed:
     next: Place | None
 
 
+_OF_DEAD = Place(Step.DEAD, (0, 0))
 _ANEW = "status = 'pending', tries = 0, next_at = ?, is_replay = 1, ended_at = NULL"
 _ONE = f"""
     UPDATE deliveries SET {_ANEW} WHERE klien_id = ? AND id = ?
         AND EXISTS (SELECT 1 FROM webhooks WHERE webhooks.id = webhook_id AND webhooks.status <> 'removed')
     RETURNING id
 """
-_DEAD = """
+_ENDED = """
     SELECT deliveries.id, event_id, seq, type FROM deliveries JOIN webhook_events ON webhook_events.id = event_id
-    WHERE webhook_id = ? AND status = 'dead' AND deliveries.id > ? ORDER BY deliveries.id LIMIT ?
+    WHERE webhook_id = ? AND status = ? AND deliveries.id > ? AND deliveries.created_at <= ?
+    ORDER BY deliveries.id LIMIT ?
 """
 _EVENTS = """
     SELECT id, seq, type, journal_id FROM webhook_events
@@ -104,13 +107,14 @@ async def replay_since(
     queued for it (it was disabled, or not there yet), as far as the journal is kept. Nothing that is pending, no ping,
     and nothing for an endpoint of the older kind but what it had.
     """
-    endpoint = await webhooks.get(klien_id, webhook_id)
+    endpoint = await webhooks.find(klien_id, webhook_id)
     if endpoint is None:
         return Replayed(0, None)
     replay = _Replay(endpoint, since_seq, now, limit)
-    place = place or (Place(Step.DEAD, (0, 0)) if only_dead else Place(Step.EVENTS, (since_seq, LARGEST_ID)))
-    steps = {Step.DEAD: replay.dead, Step.EVENTS: replay.events, Step.JOURNAL: replay.journal}
-    return await steps[place.step](place.after)
+    place = place or replay.begin(only_dead=only_dead)
+    steps = {Step.EVENTS: replay.events, Step.JOURNAL: replay.journal}
+    step = steps.get(place.step)
+    return await step(place.after) if step else await replay.ended(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +126,28 @@ class _Replay:
     now: datetime
     limit: int
 
-    async def dead(self, after: tuple[int, int]) -> Replayed:
-        rows = await _rows(_DEAD, self.endpoint.id, after[1], self.limit)
+    def begin(self, *, only_dead: bool) -> Place:
+        if only_dead:
+            return _OF_DEAD
+        is_older = self.endpoint.kind is Kind.OLDER
+        return Place(Step.DELIVERED, (0, 0)) if is_older else Place(Step.EVENTS, (self.since_seq, LARGEST_ID))
+
+    async def ended(self, place: Place) -> Replayed:
+        """What was delivered, or given up; of the older kind first the one, then the other."""
+        rows = await _rows(_ENDED, self.endpoint.id, place.step, place.after[1], self.now, self.limit)
         wanted = [row["event_id"] for row in rows if row["seq"] > self.since_seq and self._wants(row["type"])]
-        return self._replayed(await self._if_there(wanted), Step.DEAD, rows)
+        after = _OF_DEAD if place.step is Step.DELIVERED else None
+        return self._replayed(await self._if_there(wanted), place.step, rows, after)
 
     async def events(self, after: tuple[int, int]) -> Replayed:
         """What was made for whichever endpoint."""
         it = self.endpoint
         rows = await _rows(_EVENTS, it.klien_id, *after, it.kind, self.now, self.limit)
         wanted = [row for row in rows if self._wants(row["type"])]
-        anyway = {row["id"] for row in wanted if row["journal_id"] is not None and it.kind is Kind.STANDARD}
+        anyway = {row["id"] for row in wanted if row["journal_id"] is not None}
         number = await self._anyway(sorted(anyway))
         number += await self._if_there([row["id"] for row in wanted if row["id"] not in anyway])
-        return self._replayed(number, Step.EVENTS, rows)
+        return self._replayed(number, Step.EVENTS, rows, Place(Step.JOURNAL, (self.since_seq, 0)))
 
     async def journal(self, after: tuple[int, int]) -> Replayed:
         """What was made for nobody: no endpoint wanted it then."""
@@ -172,11 +184,10 @@ class _Replay:
         it = [self.endpoint.klien_id, self.endpoint.id, self.now, json.dumps(event_ids)]
         return len(await _rows(_ANYWAY, *it)) if event_ids else 0
 
-    def _replayed(self, number: int, step: Step, rows: Sequence[Any]) -> Replayed:
-        if len(rows) == self.limit:
-            return Replayed(number, Place(step, (rows[-1]["seq"], rows[-1]["id"])))
-        is_last = step is Step.DEAD or self.endpoint.kind is Kind.OLDER
-        return Replayed(number, None if is_last else Place(Step.JOURNAL, (self.since_seq, 0)))
+    def _replayed(self, number: int, step: Step, rows: Sequence[Any], after: Place | None) -> Replayed:
+        """`after`: what comes when this step is over."""
+        is_over = len(rows) < self.limit
+        return Replayed(number, after if is_over else Place(step, (rows[-1]["seq"], rows[-1]["id"])))
 
 
 async def _rows(question: str, *values: Any) -> Sequence[Any]:

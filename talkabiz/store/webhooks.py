@@ -38,6 +38,7 @@ _ADD = f"""
     VALUES (?, ?, ?, ?, ?, ?, 'enabled', 0, {_LAST_ID}, ?, ?) {CHANGED_ENDPOINT}
 """
 _OF_KLIEN = f"{SHOWN_ENDPOINT} WHERE webhooks.klien_id = ? AND webhooks.status <> 'removed'"
+_ALONE = f"{ENDPOINT} WHERE webhooks.klien_id = ? AND webhooks.id = ? AND webhooks.status <> 'removed'"
 _COUNT = "SELECT COUNT(*) AS n FROM webhooks WHERE klien_id = ? AND status <> 'removed' AND kind = 'standard'"
 _IT = "WHERE klien_id = ? AND id = ? AND status <> 'removed'"
 _CHANGE = f"UPDATE webhooks SET url = ?, label = ?, events = ? {_IT} RETURNING id"
@@ -113,6 +114,12 @@ async def connection(klien_id: int) -> tuple[Connection, str | None]:
 async def get(klien_id: int, webhook_id: int) -> Endpoint | None:
     """With the number of its deliveries that are pending."""
     rows = await _rows(f"{_OF_KLIEN} AND webhooks.id = ?", klien_id, webhook_id)
+    return endpoint_of(rows[0]) if rows else None
+
+
+async def find(klien_id: int, webhook_id: int) -> Endpoint | None:
+    """As `get`, but what is pending isn't counted."""
+    rows = await _rows(_ALONE, klien_id, webhook_id)
     return endpoint_of(rows[0]) if rows else None
 
 

@@ -496,7 +496,7 @@ _IN_PAGES = "webhook_id=? AND status=? AND id<?"
         (delivery_log._GET, "rowid=?"),
         (delivery_log._ATTEMPTS, "delivery_id=?"),
         (webhooks._OF_KLIEN, "status=? AND webhook_id=?"),
-        (replays._DEAD, "webhook_id=? AND status=? AND id>?"),
+        (replays._ENDED, "webhook_id=? AND status=? AND id>?"),
         (replays._EVENTS, "klien_id=? AND seq>?"),
         (replays._IF_THERE, "event_id=? AND webhook_id=?"),
         (replays._KNOWN, "klien_id=? AND journal_id=? AND kind=?"),

@@ -162,16 +162,27 @@ async def test_a_ping_is_never_sent_again_in_a_range_and_a_note_only_to_whom_it_
     assert sum(await replay(other)) == 0
 
 
-async def test_an_older_one_gets_what_it_had(klien: Klien) -> None:
+async def test_an_older_one_gets_what_it_had_and_looks_through_nothing_else(
+    klien: Klien, monkeypatch: pytest.MonkeyPatch
+) -> None:
     it = await endpoint(klien.id, Kind.OLDER)
-    event = await happen(klien.id, "connected")
-    (delivery_id,) = await queue(replace(made(event, it, kind=Kind.OLDER), type=Type.CONNECTION_UPDATE))
+    for end in (DELIVERED, DEAD, DELIVERED, DEAD):
+        event = await happen(klien.id, "connected")
+        (delivery_id,) = await queue(replace(made(event, it, kind=Kind.OLDER), type=Type.CONNECTION_UPDATE))
+        delivery = await delivery_log.get(klien.id, delivery_id)
+        assert delivery
+        await conclude(delivery, end)
     await happen(klien.id, "disconnected")
-    delivery = await delivery_log.get(klien.id, delivery_id)
-    assert delivery
-    await conclude(delivery, DELIVERED)
+    monkeypatch.delattr(replays, "_EVENTS")
+    assert await replay(it, 1, limit=1) == [0, 1, 0, 1, 1, 0]
+    assert await pending(it) == [2, 3, 4]
+
+
+async def test_no_lot_counts_what_waits(klien: Klien, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = await endpoint(klien.id)
+    await ended(it, DEAD)
+    monkeypatch.delattr(webhooks, "get")
     assert sum(await replay(it)) == 1
-    assert await pending(it) == [1]
 
 
 async def test_a_range_is_gone_through_in_lots_and_leaves_nothing_out(klien: Klien) -> None:
