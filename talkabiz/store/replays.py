@@ -66,15 +66,19 @@ _IF_THERE = f"""
     UPDATE deliveries SET {_ANEW}
     WHERE webhook_id = ? AND event_id IN (SELECT value FROM json_each(?)) AND status <> 'pending' RETURNING id
 """
-_ANYWAY = """
+_TO_IT = """
     INSERT INTO deliveries (klien_id, webhook_id, event_id, status, tries, next_at, is_replay, created_at)
     SELECT ?1, ?2, value, 'pending', 0, ?3, 1, ?3 FROM json_each(?4) WHERE TRUE
-    ON CONFLICT (event_id, webhook_id) DO UPDATE SET
+    ON CONFLICT (event_id, webhook_id)
+"""
+_ANYWAY = f"""
+    {_TO_IT} DO UPDATE SET
         status = 'pending', tries = 0, next_at = excluded.next_at, is_replay = 1, ended_at = NULL
     WHERE deliveries.status <> 'pending' RETURNING id
 """
+_IF_MISSING = f"{_TO_IT} DO NOTHING RETURNING id"
 _KNOWN = """
-    SELECT journal_id FROM webhook_events
+    SELECT id, journal_id, type FROM webhook_events
     WHERE klien_id = ? AND journal_id IN (SELECT value FROM json_each(?)) AND kind = 'standard'
 """
 _MAKE = """
@@ -150,20 +154,24 @@ class _Replay:
         return self._replayed(number, Step.EVENTS, rows, Place(Step.JOURNAL, (self.since_seq, 0)))
 
     async def journal(self, after: tuple[int, int]) -> Replayed:
-        """What was made for nobody: no endpoint wanted it then."""
+        """What was made for nobody: no endpoint wanted it then. What is known by now, was perhaps made for others since
+        the step before.
+        """
         found, _ = await events.since(self.endpoint.klien_id, after[0], self.limit)
         old = [event for event in found if event.at <= self.now]
         known = await self._known(old)
+        number = await self._if_missing([row["id"] for row in known.values() if self._wants(row["type"])])
         made = [row for event in old if event.id not in known for row in self._made(event)]
         if made:
             await connected().execute_many(_MAKE, made)
         ids = [row["id"] for row in await _rows(_MADE, json.dumps([row[1] for row in made]))]
-        is_last = len(old) < self.limit
-        return Replayed(await self._anyway(ids), None if is_last else Place(Step.JOURNAL, (old[-1].seq, 0)))
+        number += await self._if_missing(ids)
+        return Replayed(number, None if len(old) < self.limit else Place(Step.JOURNAL, (old[-1].seq, 0)))
 
-    async def _known(self, found: Iterable[Event]) -> set[int]:
+    async def _known(self, found: Iterable[Event]) -> dict[int, Any]:
+        """By their ids in the journal."""
         ids = json.dumps([event.id for event in found])
-        return {row["journal_id"] for row in await _rows(_KNOWN, self.endpoint.klien_id, ids)}
+        return {row["journal_id"]: row for row in await _rows(_KNOWN, self.endpoint.klien_id, ids)}
 
     def _made(self, event: Event) -> list[list[Any]]:
         """The row of an event, if the endpoint wants it."""
@@ -181,8 +189,13 @@ class _Replay:
         return len(await _rows(_IF_THERE, self.now, self.endpoint.id, json.dumps(event_ids))) if event_ids else 0
 
     async def _anyway(self, event_ids: Sequence[int]) -> int:
-        it = [self.endpoint.klien_id, self.endpoint.id, self.now, json.dumps(event_ids)]
-        return len(await _rows(_ANYWAY, *it)) if event_ids else 0
+        return len(await _rows(_ANYWAY, *self._for_it(event_ids))) if event_ids else 0
+
+    async def _if_missing(self, event_ids: Sequence[int]) -> int:
+        return len(await _rows(_IF_MISSING, *self._for_it(event_ids))) if event_ids else 0
+
+    def _for_it(self, event_ids: Sequence[int]) -> list[Any]:
+        return [self.endpoint.klien_id, self.endpoint.id, self.now, json.dumps(event_ids)]
 
     def _replayed(self, number: int, step: Step, rows: Sequence[Any], after: Place | None) -> Replayed:
         """`after`: what comes when this step is over."""

@@ -127,6 +127,22 @@ async def test_what_came_while_it_was_disabled_is_made_up_for_from_the_journal(k
     assert await queue(made(for_nobody, it)) == []  # the fan-out comes late, and finds it done
 
 
+async def test_what_is_made_for_others_between_two_lots_is_made_up_for(klien: Klien) -> None:
+    it, other = await endpoint(klien.id), await endpoint(klien.id)
+    async with transaction():
+        await webhooks.disable(klien.id, it.id, DisabledReason.FAILING, NOW)
+    event = await happen(klien.id)
+    async with transaction():
+        await webhooks.enable(klien.id, it.id)
+        first = await replays.replay_since(klien.id, it.id, 0, only_dead=False, now=LATER)
+    assert first.next
+    await queue(made(event, it, other))
+    for _ in range(2):
+        async with transaction():
+            await replays.replay_since(klien.id, it.id, 0, only_dead=False, now=LATER, place=first.next)
+        assert await pending(it) == [1]
+
+
 async def test_only_what_the_endpoint_wants_is_made_up_for(klien: Klien) -> None:
     it = await endpoint(klien.id, events=[Type.SESSION_STATUS])
     for type_ in ("message", "connected", "message_status", "something_new"):
