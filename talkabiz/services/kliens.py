@@ -9,7 +9,7 @@ from talkabiz.services.audit import Action, Audit
 from talkabiz.services.media import MediaStore
 from talkabiz.services.outbox import Outbox
 from talkabiz.services.sessions import Sessions
-from talkabiz.store import kliens
+from talkabiz.store import kliens, webhook_retention
 from talkabiz.store.database import transaction
 
 
@@ -59,8 +59,17 @@ class Kliens:
         if caller:  # first: whatever comes of it, this was asked for
             await self._audit.note(Action.KLIEN_DELETED, caller, klien_id)
         await self._outbox.forget(klien_id)
+        await _forget_webhooks(klien_id)
         await self._sessions.erase(klien_id)
         await self._media.forget_klien(klien_id)
+
+
+async def _forget_webhooks(klien_id: int) -> None:
+    """Lot by lot: there may be so many that others would wait long if they went with the klien."""
+    is_more = True
+    while is_more:
+        async with transaction():
+            is_more = await webhook_retention.forget_events_of(klien_id)
 
 
 def _existing(klien: Klien | None) -> Klien:

@@ -19,6 +19,9 @@ _OLD_EVENTS = """
         SELECT 1 FROM deliveries WHERE event_id = webhook_events.id AND (ended_at IS NULL OR ended_at >= ?3)
     )
 """
+_EVENTS_OF = """
+    DELETE FROM webhook_events WHERE id IN (SELECT id FROM webhook_events WHERE klien_id = ? LIMIT ?) RETURNING id
+"""
 _CANCEL = """
     UPDATE deliveries SET status = 'cancelled', next_at = NULL, ended_at = ? WHERE id IN (
         SELECT deliveries.id FROM webhooks CROSS JOIN deliveries
@@ -57,6 +60,11 @@ async def forget_events(before: datetime, after: int = 0, limit: int = LOT) -> i
     if rows:
         await connected().execute_query(_OLD_EVENTS, [rows[0]["id"], rows[-1]["id"], before])
     return next_after(rows, before, limit)
+
+
+async def forget_events_of(klien_id: int, limit: int = LOT) -> bool:
+    """A klien's, with their deliveries, whoever waits for them. Whether there may be more."""
+    return len((await connected().execute_query(_EVENTS_OF, [klien_id, limit]))[1]) == limit
 
 
 async def forget_removed(now: datetime, limit: int = LOT) -> bool:

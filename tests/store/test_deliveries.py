@@ -505,6 +505,7 @@ _IN_PAGES = "webhook_id=? AND status=? AND id<?"
         (webhook_retention._OLD_ATTEMPTS, "rowid>? AND rowid<?"),
         (webhook_retention._EVENTS, "rowid>?"),
         (webhook_retention._OLD_EVENTS, "event_id=?"),
+        (webhook_retention._EVENTS_OF, "klien_id=?"),
         (webhook_retention._REMOVED, "webhook_id=?"),
         (webhook_retention._JOURNAL, "rowid<?"),
         ("DELETE FROM deliveries WHERE webhook_id = ?", "webhook_id=?"),  # as it goes with its endpoint

@@ -9,7 +9,7 @@ import pytest
 
 from talkabiz.domain.klien import Klien
 from talkabiz.domain.webhooks import Endpoint, Outcome, Verdict
-from talkabiz.store import replays, webhook_retention, webhooks
+from talkabiz.store import kliens, replays, webhook_retention, webhooks
 from talkabiz.store.database import transaction
 from talkabiz.store.webhook_retention import LOT, forget_attempts, forget_events
 from tests.store.chatting import rows
@@ -129,3 +129,17 @@ async def test_nothing_at_all_is_no_fault(klien: Klien) -> None:
     assert await forget(forget_attempts) == 1
     assert await forget(forget_events) == 1
     assert await forget_removed() == 1
+
+
+async def test_a_klien_s_events_go_in_lots_whoever_waits_for_them(klien: Klien) -> None:
+    it, theirs = await endpoint(klien.id), await endpoint((await kliens.add("Lain")).id)
+    await queued(it, 5)
+    await queued(theirs)
+    lots, is_more = 0, True
+    while is_more:
+        async with transaction():
+            is_more = await webhook_retention.forget_events_of(klien.id, 2)
+        lots += 1
+    assert lots == 3
+    assert await rows("SELECT klien_id FROM webhook_events") == [(theirs.klien_id,)]
+    assert await rows("SELECT webhook_id FROM deliveries") == [(theirs.id,)]
