@@ -12,8 +12,9 @@ from werkzeug.http import parse_options_header
 from talkabiz import __version__
 from talkabiz.domain.errors import Sentence
 from talkabiz.domain.media_errors import UrlBadType, UrlRefused, UrlTimeout, UrlTooLarge, UrlUnreachable
+from talkabiz.outside.exchange import Failed, Question, Reply
 from talkabiz.outside.guard import Guard, Target
-from talkabiz.outside.reaching import Question, Reach, Resolve
+from talkabiz.outside.reaching import Reach, Resolve
 from talkabiz.services.fetching import FETCH_SECONDS, Fetched, Sink
 
 MOST_REDIRECTS = 3
@@ -38,9 +39,9 @@ class Fetcher:
         try:
             async with asyncio.timeout(seconds), self._places:
                 return await self._follow(url, into, most_bytes)
-        except (TimeoutError, httpx.TimeoutException):
+        except TimeoutError:
             raise UrlTimeout from None
-        except (httpx.HTTPError, ssl.SSLError) as error:
+        except Failed as error:
             raise UrlUnreachable from error
 
     async def _follow(self, url: str, into: Sink, most_bytes: int) -> Fetched:
@@ -48,21 +49,21 @@ class Fetcher:
         for _ in range(MOST_REDIRECTS + 1):
             target = self._reach.guard.read(url)
             async with self._reach.asked(target, question) as answer:
-                if not answer.has_redirect_location:
+                if answer.location is None:
                     return await _receive(answer, target, into, most_bytes)
-                url = _onward(target, answer.headers["Location"])
+                url = _onward(target, answer.location)
         raise UrlRefused(_TOO_MANY_REDIRECTS)
 
 
-async def _receive(answer: httpx.Response, target: Target, into: Sink, most_bytes: int) -> Fetched:
-    if answer.status_code != HTTPStatus.OK:
-        raise UrlUnreachable(_answered(answer.status_code))
+async def _receive(answer: Reply, target: Target, into: Sink, most_bytes: int) -> Fetched:
+    if answer.status != HTTPStatus.OK:
+        raise UrlUnreachable(_answered(answer.status))
     if answer.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
         raise UrlBadType(_PACKED)
     if int(answer.headers.get("Content-Length", 0)) > most_bytes:
         raise UrlTooLarge
     size = 0
-    async for piece in answer.aiter_raw():
+    while (piece := await answer.next_piece()) is not None:
         size += len(piece)
         if size > most_bytes:
             raise UrlTooLarge
@@ -78,7 +79,7 @@ def _onward(target: Target, location: str) -> str:
         raise UrlRefused from None
 
 
-def _filename(answer: httpx.Response, target: Target) -> str | None:
+def _filename(answer: Reply, target: Target) -> str | None:
     """As the server or else the address calls it: somebody else's text, to be cleaned before it is shown."""
     told = parse_options_header(answer.headers.get("Content-Disposition"))[1].get("filename")
     return told or target.url.path.rpartition("/")[2] or None

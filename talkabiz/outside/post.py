@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
-from typing import cast
-
-import httpx
 
 from talkabiz.domain.media_errors import UrlRefused, UrlUnreachable
 from talkabiz.domain.webhook_errors import ADDRESS_REFUSED
 from talkabiz.domain.webhooks import Answer
+from talkabiz.outside.exchange import Failed, Question, Reply
 from talkabiz.outside.guard import Guard
-from talkabiz.outside.reaching import CONNECT_SECONDS, Question, Reach, Resolve
+from talkabiz.outside.reaching import CONNECT_SECONDS, Reach, Resolve
 
 POST_SECONDS = 15.0
 JUDGE_SECONDS = 5.0
@@ -41,8 +37,8 @@ class _Heard:
     retry_after: float | None = None
     body: bytearray = field(default_factory=bytearray)
 
-    def begin(self, answer: httpx.Response) -> None:
-        self.status = answer.status_code
+    def begin(self, answer: Reply) -> None:
+        self.status = answer.status
         self.retry_after = _seconds(answer.headers.get("Retry-After", ""))
 
 
@@ -99,40 +95,19 @@ class Poster:
             return "address_refused"
         except UrlUnreachable:
             return "unreachable"
-        except (TimeoutError, httpx.TimeoutException):
+        except TimeoutError:
             return "timeout"
-        except (httpx.HTTPError, OSError) as error:
-            return _why(error)
+        except Failed as failed:
+            return failed.why
 
     async def _ask(self, url: str, question: Question, heard: _Heard) -> str | None:
         async with self._reach.asked(self._reach.guard.read(url), question) as answer:
             heard.begin(answer)
-            size, raw = 0, cast("AsyncGenerator[bytes, None]", answer.aiter_raw())
-            async with aclosing(raw) as pieces:
-                async for piece in pieces:
-                    size += len(piece) + _PIECE_BYTES
-                    heard.body += piece[: MOST_KEPT - len(heard.body)]
-                    if size >= MOST_READ:
-                        break
-        return "redirected" if HTTPStatus.MULTIPLE_CHOICES <= answer.status_code < HTTPStatus.BAD_REQUEST else None
-
-
-def _why(error: Exception) -> str:
-    """Of a connection that failed, by the first cause that says it."""
-    if not isinstance(error, httpx.ConnectError):
-        return "tls" if isinstance(error, ssl.SSLError) else "cut_off"
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLError):
-            return "tls"
-        if isinstance(cause, ConnectionRefusedError):
-            return "refused"
-    return "unreachable"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error:
-        yield error
-        error = error.__cause__ or error.__context__
+            size = 0
+            while size < MOST_READ and (piece := await answer.next_piece()) is not None:
+                size += len(piece) + _PIECE_BYTES
+                heard.body += piece[: MOST_KEPT - len(heard.body)]
+        return "redirected" if answer.is_elsewhere else None
 
 
 def _seconds(retry_after: str) -> float | None:

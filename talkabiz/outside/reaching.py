@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from contextlib import AsyncExitStack, asynccontextmanager
+from ipaddress import ip_address
 
 import certifi
-import httpx
 
 from talkabiz.domain.media_errors import UrlUnreachable
+from talkabiz.outside.exchange import Connection, Failed, Question, Reply, ask, connected
 from talkabiz.outside.guard import Address, Guard, Target
-from talkabiz.outside.rations import Ration, RationedTransport
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses that a name leads to, as numbers; OSError: it leads nowhere."""
@@ -24,31 +22,13 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 MOST_MACHINES = 4
 """Of those that a name leads to, so many are tried, one after the other."""
 CONNECT_SECONDS = 5.0
-"""For a machine to take the connection, and as long again to show its certificate."""
-_HEADERS = {
-    "Accept": "*/*",
-    "Accept-Encoding": "identity",  # what is packed can be endless when it is unpacked
-    "Connection": "close",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a server is asked. `read_seconds`: for each piece of its answer. `most_read`: bytes of its body, with what
-    is sent around each of its pieces; what comes after breaks it off.
-    """
-
-    method: str
-    headers: Mapping[str, str]
-    most_read: int
-    body: bytes = b""
-    read_seconds: float = 10.0
+"""For a machine to take the connection, and to show its certificate."""
 
 
 class Reach:
     """Each request has a connection of its own, to a machine that was judged: one that is kept would be taken for
-    another name at the same machine, and its certificate be believed unseen. Proxies of the environment are the
-    business of httpx's client, which isn't used; `trust` says whom we believe: no variable made for others does.
+    another name at the same machine, and its certificate be believed unseen. No proxy of the environment is used, and
+    `trust` says whom we believe: no variable made for others does.
     """
 
     def __init__(
@@ -75,24 +55,26 @@ class Reach:
         return self.guard.judge(target, await self._machines(target))
 
     @asynccontextmanager
-    async def asked(self, target: Target, question: Question) -> AsyncIterator[httpx.Response]:
+    async def asked(self, target: Target, question: Question) -> AsyncIterator[Reply]:
         """The beginning of the answer of the first machine that takes the connection.
 
         Raises:
             UrlRefused: it leads to a machine that may not be asked.
             UrlUnreachable: it leads to none.
-            httpx.TransportError, ssl.SSLError: of the connection.
+            Failed, TimeoutError: of the connection.
         """
-        machines = (await self.find(target))[:MOST_MACHINES]
-        ration = Ration()
-        async with RationedTransport(self._trust, ration) as transport:
-            patience = httpx.Timeout(question.read_seconds, connect=self._connect_seconds)
-            answer = await _connect(transport, target, question, machines, patience)
-            ration.left = question.most_read
+        async with AsyncExitStack() as stack:
+            reader, writer = await self._first(stack, target, (await self.find(target))[:MOST_MACHINES])
+            yield await ask(reader, writer, target, question)
+
+    async def _first(self, stack: AsyncExitStack, target: Target, machines: Sequence[Address]) -> Connection:
+        failure: Failed | TimeoutError | None = None
+        for machine in machines:
             try:
-                yield answer
-            finally:
-                await answer.aclose()
+                return await stack.enter_async_context(connected(machine, target, self._trust, self._connect_seconds))
+            except (Failed, TimeoutError) as error:
+                failure = error
+        raise failure or UrlUnreachable
 
     async def _machines(self, target: Target) -> list[Address]:
         if target.address is not None:
@@ -131,28 +113,3 @@ class _SystemResolver:
 def _look_up(host: str, port: int) -> list[str]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-async def _connect(
-    transport: httpx.AsyncHTTPTransport,
-    target: Target,
-    question: Question,
-    machines: Sequence[Address],
-    patience: httpx.Timeout,
-) -> httpx.Response:
-    """To the machine by its number; the name is what the certificate is compared with, and what the server is told."""
-    failure: httpx.TransportError | None = None
-    for machine in machines:
-        number = f"[{machine}]" if isinstance(machine, IPv6Address) else str(machine)
-        request = httpx.Request(
-            question.method,
-            target.url.copy_with(host=number, fragment=None),
-            headers={"Host": target.url.netloc.decode("ascii")} | _HEADERS | dict(question.headers),
-            content=question.body or None,
-            extensions={"sni_hostname": target.host, "timeout": patience.as_dict()},
-        )
-        try:
-            return await transport.handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            failure = error
-    raise failure or UrlUnreachable
