@@ -128,7 +128,7 @@ HOUSE = {f"talkabiz/{room}/__init__.py": "" for layer in LAYERS for room in re.f
 }
 # Every protected library is imported where it may be: the contracts insist that it is imported at all.
 LAWFUL = {
-    "talkabiz/outside/guard.py": "import httpx, httpcore",
+    "talkabiz/outside/guard.py": "import httpx",
     "talkabiz/whatsapp/binding.py": "import neonize",
     "talkabiz/store/models.py": "import tortoise",
     "talkabiz/realtime/server.py": "import socketio",
