@@ -25,6 +25,8 @@ from talkabiz.store.writing import Tell, Writer
 PAGE = 100
 NET_SECONDS = 1.0
 RETRY_SECONDS = 1.0
+GATHER_SECONDS = 0.02
+"""Before each look, so that one look does for all that happens meanwhile."""
 MOST_UNSTORED = 1000
 """Events that nobody wanted and the stored cursor hasn't passed: so many are looked through again after a crash."""
 
@@ -54,6 +56,7 @@ class FanOut:
                         await self._woken.wait()
                 except TimeoutError:
                     pass
+                await asyncio.sleep(GATHER_SECONDS)
                 self._woken.clear()
         finally:
             listening.cancel()

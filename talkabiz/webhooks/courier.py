@@ -26,7 +26,7 @@ from talkabiz.webhooks.signing import headers_of
 MOST_AT_ONCE = 64
 NET_SECONDS = 1.0
 RETRY_SECONDS = 1.0
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.02
 """Before each look, so that one look does for all that ends and comes meanwhile."""
 DRAIN_SECONDS = 2.0
 """At the end, for what is on its way."""
