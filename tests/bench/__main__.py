@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import hundred, linking, memory, messages, push, sandbox
+from tests.bench import hundred, linking, memory, messages, push, sandbox, webhooks
 from tests.bench.figures import Figure
 
 SECTIONS = {
@@ -18,6 +18,7 @@ SECTIONS = {
     "memory": memory.measure,
     "hundred": hundred.measure,
     "messages": messages.measure,
+    "webhooks": webhooks.measure,
     "sandbox": sandbox.measure,
 }
 
