@@ -267,6 +267,7 @@ async def test_every_try_sends_the_same_bytes_until_there_are_no_more(
         "last_error": "http_500",
     }
     assert (rig.hooks.dispatch.outcomes["retry"], rig.hooks.dispatch.outcomes["dead"]) == (9, 1)
+    assert len(await rig.deliveries(klien_id, webhook_id)) == 1, "it isn't told of itself"
 
 
 async def test_a_replay_is_the_same_again_and_says_so(rig: Rig, klien_id: int, receiver: Receiver) -> None:
