@@ -17,6 +17,7 @@ from talkabiz.domain.heard import BacklogHeard, GroupHeard, PresenceHeard, Recei
 from talkabiz.domain.message import Direction, Origin, Status
 from talkabiz.services import inbound as module
 from talkabiz.services.spool import Spool
+from talkabiz.store.database import connected
 from talkabiz.store import heard as kept, kliens, media
 from talkabiz.store.database import transaction
 from talkabiz.store.errors import StoreError
@@ -270,6 +271,10 @@ async def test_what_could_not_be_read_is_replaced_by_its_author_alone(hearing: H
     first = source(GROUP, ANI)
     forged = message("palsu", source(GROUP, BUDI, id_=first.id))
     (shown,) = await hearing.hear_all(klien_id, undecryptable(first), forged)
+    forged_file = message(Media(Kind.IMAGE, STORED, "image/png"), forged.source)
+    assert await hearing.hear_all(klien_id, forged_file) == []
+    _, rows = await connected().execute_query("SELECT id FROM media")
+    assert list(rows) == []
     (told,) = await hearing.hear_all(klien_id, message("asli", first), forged)
     assert (told.data["id"], told.data["text"], told.data["from"]["jid"]) == (shown.data["id"], "asli", ANI)
 
