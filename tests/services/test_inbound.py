@@ -17,9 +17,8 @@ from talkabiz.domain.heard import BacklogHeard, GroupHeard, PresenceHeard, Recei
 from talkabiz.domain.message import Direction, Origin, Status
 from talkabiz.services import inbound as module
 from talkabiz.services.spool import Spool
-from talkabiz.store.database import connected
 from talkabiz.store import heard as kept, kliens, media
-from talkabiz.store.database import transaction
+from talkabiz.store.database import connected, transaction
 from talkabiz.store.errors import StoreError
 from talkabiz.store.writing import Tell, Writer
 from tests.fakes import NOW
