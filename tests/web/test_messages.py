@@ -127,6 +127,15 @@ async def test_a_file_goes_along_as_a_form(house: House, sender: Client, path: s
     assert (await sender.ask("POST", path, **form(to=ANI), expect=202))["type"] == "document"
 
 
+async def test_a_form_may_mention_as_many(sender: Client, path: str) -> None:
+    names = "".join(f'--x\r\nContent-Disposition: form-data; name="mentions"\r\n\r\n{ANI}\r\n' for _ in range(256))
+    file = '--x\r\nContent-Disposition: form-data; name="file"; filename="nota.txt"\r\n\r\nisi\r\n--x--\r\n'
+    to = f'--x\r\nContent-Disposition: form-data; name="to"\r\n\r\n{GROUP}\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    message = await sender.ask("POST", path, data=(names + to + file).encode(), headers=headers, expect=202)
+    assert len(message["mentions"]) == 256
+
+
 async def test_a_file_that_is_there_can_be_sent_again(sender: Client, path: str) -> None:
     media = await sender.ask("POST", path.replace("/messages", "/media"), **form(), expect=201)
     body = {"to": ANI, "type": "image", "media": {"media_id": media["id"]}}
