@@ -38,7 +38,8 @@ class Upload:
     filename: str | None
 
 
-File: TypeAlias = Upload | bodies.MediaByUrl | bodies.MediaByBase64 | bodies.MediaById
+NewFile: TypeAlias = Upload | bodies.MediaByUrl | bodies.MediaByBase64
+File: TypeAlias = NewFile | bodies.MediaById
 
 
 @dataclass(frozen=True, slots=True)
