@@ -23,6 +23,8 @@ MOST_BYTES: Mapping[Kind | None, int] = {
 }
 """None: it isn't known yet what the file is for."""
 LARGEST = max(MOST_BYTES.values())
+LARGE = 16 * MB
+"""The library holds all of a file in memory, and so do we: of those that are larger than this, one at once."""
 MOST_PIXELS = 120_000_000
 """Of a picture, width times height. More than any phone takes; whoever shows it has to hold all of them."""
 LONGEST_FILENAME = 200
