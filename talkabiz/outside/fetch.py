@@ -6,8 +6,9 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
 
@@ -28,6 +29,12 @@ MOST_REDIRECTS = 3
 MOST_MACHINES = 4
 """Of those that a name leads to, so many are tried, one after the other."""
 MOST_AT_ONCE = 16
+MOST_NAMES = 64
+"""Are asked for at once, each on a thread: more than fetches, for the system asks on when a fetch has given up."""
+SLOW_SECONDS = 5.0
+"""A name that isn't answered for so long is waited for by those who do so already, and by nobody else."""
+SILENT_SECONDS = 60.0
+"""Nor is it asked for again, for so long after that came to nothing."""
 _PATIENCE = httpx.Timeout(10.0, connect=5.0)
 """Seconds: for each piece of an answer, and for a machine to take the connection."""
 _HEADERS = {
@@ -49,12 +56,12 @@ class Fetcher:
     def __init__(self, guard: Guard, *, resolve: Resolve | None = None, trust: ssl.SSLContext | None = None) -> None:
         self._guard = guard
         self._trust = trust or ssl.create_default_context(cafile=certifi.where())
-        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="resolver")
-        self._resolve = resolve or self._ask_system
+        self._names = _Names()
+        self._resolve = resolve or self._names.ask
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._names.close()
 
     async def fetch(self, url: str, into: Sink, *, most_bytes: int, seconds: float = FETCH_SECONDS) -> Fetched:
         """As the port says. `seconds` count from here to the last byte, names and redirects included."""
@@ -94,14 +101,68 @@ class Fetcher:
         except (OSError, ValueError):
             raise UrlUnreachable from None
 
-    async def _ask_system(self, host: str, port: int) -> list[str]:
-        """The machine's resolver, on a thread of ours: a name that nobody answers for holds up no other work."""
 
-        def ask() -> list[str]:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            return list(dict.fromkeys(str(address[0]) for *_, address in found))
+@dataclass(eq=False, slots=True)
+class _Asked:
+    """A name that is asked for, since then; `waiting`: how many haven't given up."""
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+    job: futures.Future[list[str]]
+    answer: asyncio.Future[list[str]]
+    since: float
+    waiting: int = 0
+
+
+class _Names:
+    """The machine's resolver, on threads of ours. It asks on for half a minute for a name that nobody answers for, and
+    can't be told to stop: so each name has one thread, however many want it, and is left alone afterwards.
+    """
+
+    def __init__(self) -> None:
+        self._threads = futures.ThreadPoolExecutor(MOST_NAMES, thread_name_prefix="resolver")
+        self._asked: dict[str, _Asked] = {}
+        """What has a thread, also when all have given up, or waits for one."""
+        self._silent: dict[str, float] = {}
+        """Until when, in the order of that."""
+
+    def close(self) -> None:
+        for asked in self._asked.values():
+            asked.answer.cancel()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def ask(self, host: str, port: int) -> list[str]:
+        now = asyncio.get_running_loop().time()
+        while self._silent and (first := next(iter(self._silent.items())))[1] <= now:
+            del self._silent[first[0]]
+        asked = self._asked.get(host)
+        if host in self._silent or (asked and now - asked.since > SLOW_SECONDS):
+            raise OSError("nobody answers for that name")
+        asked = asked or self._begin(host, port, now)
+        asked.waiting += 1
+        try:
+            return await asyncio.shield(asked.answer)  # others may wait for it
+        finally:
+            asked.waiting -= 1
+            if not asked.waiting and asked.job.cancel():  # it hadn't a thread yet
+                del self._asked[host]
+
+    def _begin(self, host: str, port: int, now: float) -> _Asked:
+        job = self._threads.submit(_addresses, host, port)
+        asked = self._asked[host] = _Asked(job, asyncio.wrap_future(job), now)
+        asked.answer.add_done_callback(lambda _: self._end(host, asked))
+        return asked
+
+    def _end(self, host: str, asked: _Asked) -> None:
+        if asked.answer.cancelled():
+            return
+        del self._asked[host]
+        now = asyncio.get_running_loop().time()
+        if asked.answer.exception() and now - asked.since > SLOW_SECONDS:
+            self._silent[host] = now + SILENT_SECONDS
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 async def _connect(transport: httpx.AsyncHTTPTransport, target: Target, machines: Sequence[Address]) -> httpx.Response:
