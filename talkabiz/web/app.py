@@ -31,8 +31,8 @@ from talkabiz.web import (
 )
 from talkabiz.web.auth import Site
 from talkabiz.web.forms import MOST_PARTS
+from talkabiz.web.json_bodies import JsonRequest, Places
 from talkabiz.web.openapi import Document
-from talkabiz.web.reading import JsonRequest
 from talkabiz.web.uncompressed import leave_sockets_uncompressed
 from talkabiz.web.uploads import LARGEST_BODY, HeldConnection
 
@@ -59,6 +59,7 @@ def create_app(
     app.config["MAX_FORM_PARTS"] = MOST_PARTS
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["site"] = Site(base_url=base_url, language=language, sandbox=sandbox)
+    app.extensions["places"] = Places()
     make_response = app.make_response
     # Strict models are ours, and so is the answer to what doesn't fit them; its pages would come from a CDN.
     QuartSchema(

@@ -18,6 +18,7 @@ from talkabiz.services.messages import Accepted
 from talkabiz.web import chat_bodies, message_bodies as bodies, message_schemas as schemas
 from talkabiz.web.auth import allow, desk, remember_principal
 from talkabiz.web.documented import documented
+from talkabiz.web.json_bodies import in_its_place
 from talkabiz.web.message_reading import NewFile, Request, Upload, read_message
 from talkabiz.web.reading import Body, check_query, query_count
 from talkabiz.web.shapes import Json
@@ -53,8 +54,11 @@ async def post_message(klien_id: str) -> tuple[Json, int, dict[str, str]]:
     """
     check_query()
     allowed = allow(parse_path_id(klien_id), Scope.MESSAGE)
-    wanted = await read_message()
-    return answer_accepted(await send(allowed, wanted))
+    async with in_its_place(allowed) as place:
+        wanted = await read_message()
+        if not isinstance(wanted.file, bodies.MediaByBase64):
+            await place.aclose()  # what is left of it is small
+        return answer_accepted(await send(allowed, wanted))
 
 
 async def send(klien_id: int, wanted: Request) -> Accepted:
