@@ -10,13 +10,14 @@ from ulid import ULID
 
 from talkabiz.cli.kliens import no_klien
 from talkabiz.cli.options import AsJson, KlienId
-from talkabiz.cli.printing import Failed, complain, say, say_json
-from talkabiz.cli.server import Key, Server, Silence, Url, no_server
-from talkabiz.domain.errors import NotFound
+from talkabiz.cli.printing import EXIT_NO_SERVER, Failed, complain, say, say_json
+from talkabiz.cli.server import Broken, Key, Server, Silence, Url, no_server
+from talkabiz.domain.errors import NotFound, Starting
 
 LOOK_SECONDS = 0.5
 GONE_SECONDS = 20.0
 """How long a server that has gone away is waited for: it may only be restarting."""
+RETRY_SECONDS = 1.0
 WAIT_SECONDS = 120
 
 Message = dict[str, Any]
@@ -76,16 +77,20 @@ class _Sending:
         while True:
             try:
                 answer = self._server.ask(*what)
-            except Silence:
-                gone_at = gone_at or time.monotonic()
-                if not self._was_there or time.monotonic() - gone_at > GONE_SECONDS:
-                    raise no_server(self._server.url) from None
-                time.sleep(1)
-            except Failed as failure:
-                raise no_klien(self._klien_id) if failure.code == NotFound.code else failure from None
+            except Silence as silence:
+                self._was_there |= isinstance(silence, Broken)
+                failure = (_in_doubt if self._was_there else no_server)(self._server.url)
+            except Failed as refusal:
+                if refusal.code != Starting.code:
+                    raise no_klien(self._klien_id) if refusal.code == NotFound.code else refusal from None
+                failure = refusal
             else:
                 self._was_there = True
                 return answer
+            gone_at = gone_at or time.monotonic()
+            if not self._was_there or time.monotonic() - gone_at > GONE_SECONDS:
+                raise failure
+            time.sleep(RETRY_SECONDS)
 
 
 def _tell(message: Message, *, waited: bool, as_json: bool) -> None:
@@ -96,6 +101,15 @@ def _tell(message: Message, *, waited: bool, as_json: bool) -> None:
         say_json(message)
     else:
         say(f"{status}: message {message['id']} to {whom}")
+
+
+def _in_doubt(url: str) -> Failed:
+    return Failed(
+        "no_server",
+        f"Server di {url} tidak menjawab lagi. Pesan mungkin sudah diterima: periksa dulu sebelum mengirim lagi.",
+        f"The server at {url} doesn't answer any more. The message may have been accepted: look before you send again.",
+        EXIT_NO_SERVER,
+    )
 
 
 def _failure(message: Message) -> Failed:

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -28,7 +29,11 @@ _KEY_IS_NEEDED = (
 
 
 class Silence(Exception):
-    """Nobody answered, or not like this server. What was asked for may have been done all the same."""
+    """Nobody answered, or not like this server."""
+
+
+class Broken(Silence):
+    """Somebody was there, and the answer didn't come. What was asked for may have been done all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +63,19 @@ class Server:
             method=method,
         )
         try:
-            with _OPENER.open(request, timeout=ANSWER_SECONDS) as answer:
-                return _object(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                problem = _object(error.read())
+            with _open(request) as answer:
+                status, found = answer.status, answer.read()
+        except urllib.error.URLError as error:  # while it connected, or sent
+            raise (Broken if isinstance(error.reason, _BREAKS) else Silence) from None
         except (OSError, HTTPException):
-            raise Silence from None
-        raise _refusal(problem)
+            raise Broken from None
+        try:
+            if status < HTTPStatus.BAD_REQUEST:
+                return _object(found)
+            refusal = _refusal(_object(found))
+        except Silence:
+            raise (Broken if status in _OF_PROXIES else Silence) from None
+        raise refusal
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -75,7 +85,18 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+_BREAKS = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+_OF_PROXIES = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+"""What a proxy says, in words of its own, of a server that is away, or went away before it answered."""
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+
+
+def _open(request: urllib.request.Request) -> Any:
+    """A refusal is an answer like any other."""
+    try:
+        return _OPENER.open(request, timeout=ANSWER_SECONDS)
+    except urllib.error.HTTPError as error:
+        return error
 
 
 def _object(data: bytes) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from urllib.parse import urljoin
 from talkabiz.domain.ids import clean_name
 
 LONGEST_LINK = 2_048
+MOST_AFTERWARDS = 100
+"""Of what stands right behind a link and isn't of it. For each of these characters the link is looked through again."""
 LONGEST_TITLE = 100
 LONGEST_DESCRIPTION = 300
 MOST_PARTS = 20_000
@@ -45,7 +47,7 @@ class Page:
 def first_link(text: str) -> str | None:
     """The first https address in it, letter by letter as it stands there."""
     found = _LINK.search(text)
-    if not found:
+    if not found or len(found[0]) > LONGEST_LINK + MOST_AFTERWARDS:
         return None
     link = found[0]
     while link[-1] in _AFTERWARDS or (link[-1] in ")]" and not _opens(link)):

@@ -23,6 +23,8 @@ MOST_BYTES: Mapping[Kind | None, int] = {
 }
 """None: it isn't known yet what the file is for."""
 LARGEST = max(MOST_BYTES.values())
+LARGE = 16 * MB
+"""The library holds all of a file in memory, and so do we: of those that are larger than this, one at once."""
 MOST_PIXELS = 120_000_000
 """Of a picture, width times height. More than any phone takes; whoever shows it has to hold all of them."""
 LONGEST_FILENAME = 200
@@ -62,7 +64,7 @@ _SAME: Mapping[str, str] = {
 _WRAPPERS = frozenset({"application/zip", "application/msword", "application/gzip", "application/x-ole-storage"})
 """What other types look like from outside: a spreadsheet is a zip with certain files in it."""
 _PLAIN = frozenset({"application/pdf", "application/zip", "application/gzip"})
-"""Types that aren't sound or pictures, and that a file is known by."""
+"""Types that aren't sound or pictures, and that a file is known by: nothing that looks otherwise goes by them."""
 _SENSES = ("image", "audio", "video")
 
 
@@ -89,19 +91,21 @@ def check_size(size: int, kind: Kind | None) -> None:
 
 
 def type_of(kind: Kind | None, seen: Seen, declared: str | None) -> str:
-    """The type that the file goes by. What it shows counts before what was declared; they may not contradict.
+    """The type that the file goes by. What it shows counts before what was declared, for most types have several names.
 
     Raises:
-        MediaRefused: they do, or the kind can't be of such a type (`needs_converting` comes first).
+        MediaRefused: one of them is a picture and the other isn't, or sound or moving pictures; or the kind can't be of
+            such a type (`needs_converting` comes first).
     """
     said = read_type(declared)
-    if seen.type and said and _contradict(said, seen.type):
+    if seen.type and said and _sense(said) != _sense(seen.type):
         raise MediaRefused(
             Sentence(f"Berkasnya bukan {said}, melainkan {seen.type}.", f"The file isn't {said} but {seen.type}.")
         )
     shown = _shown(seen, said)
     if kind is None or kind is Kind.DOCUMENT:
-        return said if said and (shown is None or shown in _WRAPPERS) else shown or UNKNOWN
+        is_inside = shown in _WRAPPERS and said not in _PLAIN
+        return said if said and (shown is None or is_inside) else shown or UNKNOWN
     if shown not in TYPES[kind]:
         raise MediaRefused(_WISHES[kind])
     return shown
@@ -144,12 +148,6 @@ def _shown(seen: Seen, said: str | None) -> str | None:
     if said and said.startswith("audio/") and seen.type == "video/mp4":
         return "audio/mp4"
     return seen.type
-
-
-def _contradict(said: str, shown: str) -> bool:
-    if said == shown or (shown in _WRAPPERS and said not in _PLAIN and not _sense(said)):
-        return False
-    return _sense(said) != _sense(shown) or not _sense(shown)
 
 
 def _sense(type_: str) -> str | None:

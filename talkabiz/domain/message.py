@@ -8,8 +8,8 @@ Of those that we send::
       │          └─▶ uncertain   it may have left: a receipt tells, or nobody ever will. Never repeated by the program
       ├─▶ cancelled · expired · failed
 
-Of those that come in: `received`, then `read` when we say so; or `undecryptable` until WhatsApp brings it again. What
-the klien's own phone sent begins as `sent`.
+Of those that come in: `received`, then `read` when we say so; or `undecryptable` until WhatsApp brings it again,
+also where it was seen as such. What the klien's own phone sent begins as `sent`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _ONWARD: Mapping[Status, frozenset[Status]] = {
     Status.DELIVERED: frozenset(_ARRIVED[2:]),
     Status.READ: frozenset(_ARRIVED[3:]),
     Status.RECEIVED: frozenset({Status.READ, Status.PLAYED}),
-    Status.UNDECRYPTABLE: frozenset({Status.RECEIVED, Status.READ}),
+    Status.UNDECRYPTABLE: frozenset({Status.RECEIVED}),
 }
 WAITING = frozenset({Status.QUEUED, Status.SENDING})
 

@@ -19,6 +19,8 @@ from talkabiz.services.fetching import FETCH_SECONDS, Fetched, Sink
 
 MOST_REDIRECTS = 3
 MOST_AT_ONCE = 16
+MOST_NAMES = 64
+"""Are asked for at once, each on a thread: more than fetches, for the system asks on when a fetch has given up."""
 _HEADERS = {"User-Agent": f"Talkabiz/{__version__}"}
 _AROUND_PIECES = 128 * 1024
 """Bytes that a server may send around a body of none, beside as many again as the body has."""
@@ -28,7 +30,7 @@ class Fetcher:
     """`fetch` is a `talkabiz.services.fetching.Fetch`."""
 
     def __init__(self, guard: Guard, *, resolve: Resolve | None = None, trust: ssl.SSLContext | None = None) -> None:
-        self._reach = Reach(guard, names=MOST_AT_ONCE, resolve=resolve, trust=trust)
+        self._reach = Reach(guard, names=MOST_NAMES, resolve=resolve, trust=trust)
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
 
     def close(self) -> None:

@@ -25,6 +25,8 @@ MOST_KEPT = 2048
 _PIECE_BYTES = 64
 """What each piece of a body counts beside its bytes: one of a single byte is as much work as a long one."""
 MOST_AT_ONCE = 64
+MOST_NAMES = 128
+"""Are asked for at once: more than posts, for the system asks on when a post has given up."""
 MOST_JUDGED = 4
 """Names that are looked up at once for `judge`, on threads that no post waits for."""
 
@@ -53,7 +55,7 @@ class Poster:
         trust: ssl.SSLContext | None = None,
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
-        self._reach = Reach(guard, names=MOST_AT_ONCE, resolve=resolve, trust=trust, connect_seconds=connect_seconds)
+        self._reach = Reach(guard, names=MOST_NAMES, resolve=resolve, trust=trust, connect_seconds=connect_seconds)
         self._judging = Reach(guard, names=MOST_JUDGED, resolve=resolve, trust=trust)
 
     def close(self) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_address
 
@@ -15,6 +12,7 @@ import certifi
 from talkabiz.domain.media_errors import UrlUnreachable
 from talkabiz.outside.exchange import Connection, Failed, Question, Reply, ask, connected
 from talkabiz.outside.guard import Address, Guard, Target
+from talkabiz.outside.names import Names
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses that a name leads to, as numbers; OSError: it leads nowhere."""
@@ -44,11 +42,11 @@ class Reach:
         self.guard = guard
         self._connect_seconds = connect_seconds
         self._trust = trust or ssl.create_default_context(cafile=certifi.where())
-        self._system = _SystemResolver(names)
-        self._resolve = resolve or self._system
+        self._names = Names(names)
+        self._resolve = resolve or self._names.ask
 
     def close(self) -> None:
-        self._system.close()
+        self._names.close()
 
     async def find(self, target: Target) -> list[Address]:
         """The machines that it leads to, each of which may be asked. Raises UrlRefused, UrlUnreachable."""
@@ -83,33 +81,3 @@ class Reach:
             return [ip_address(text) for text in await self._resolve(target.host, target.port)]
         except (OSError, ValueError):
             raise UrlUnreachable from None
-
-
-class _SystemResolver:
-    """The machine's resolver, on threads of ours: a name that nobody answers for holds up no other work. It holds one
-    thread, however many ask for it.
-    """
-
-    def __init__(self, names: int) -> None:
-        self._threads = ThreadPoolExecutor(names, thread_name_prefix="resolver")
-        self._asked: dict[str, asyncio.Future[list[str]]] = {}
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def __call__(self, host: str, port: int) -> list[str]:
-        if host not in self._asked:
-            asked = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port)
-            self._asked[host] = asked
-            asked.add_done_callback(lambda _: self._forget(host))
-        return await asyncio.shield(self._asked[host])
-
-    def _forget(self, host: str) -> None:
-        asked = self._asked.pop(host)
-        if not asked.cancelled():
-            asked.exception()  # or it would be logged where whoever asked has gone
-
-
-def _look_up(host: str, port: int) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))

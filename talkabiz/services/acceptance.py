@@ -26,6 +26,8 @@ from talkabiz.store.writing import Tell, Writer
 
 _NOWHERE = 0
 """The chat of what is drawn up: the transaction that accepts it finds it."""
+_COMING = 0
+"""The file of what is looked at before it is there."""
 
 
 class Acceptance:
@@ -41,8 +43,7 @@ class Acceptance:
         if key and (replay := await self.earlier(klien_id, key, fingerprint)):
             return replay
         await self._check_link(klien_id)
-        region = (await self._paces.of(klien_id)).settings.region
-        wish = checked(await self._resolved(klien_id, wish), self._clock.now(), region)
+        wish = await self._checked(klien_id, await self._resolved(klien_id, wish))
         new = replace(await self._drawn_up(klien_id, wish), key=key, fingerprint=fingerprint)
         held = await self._paces.hold(klien_id)
 
@@ -52,6 +53,11 @@ class Acceptance:
             return await _store(tell, klien_id, wish.to, new, held)
 
         return await self._writer.write(job)
+
+    async def check(self, klien_id: int, wish: Wish) -> None:
+        """All but its file. Raises as `Messages.send`."""
+        await self._check_link(klien_id)
+        await _answered(klien_id, await self._checked(klien_id, replace(wish, media_id=_COMING)))
 
     async def earlier(self, klien_id: int, key: str, fingerprint: str | None) -> Accepted | None:
         """What was accepted with this key. Raises KeyReused."""
@@ -69,6 +75,9 @@ class Acceptance:
                 raise NotFound
             raise IllegalState(NOT_LINKED)
 
+    async def _checked(self, klien_id: int, wish: Wish) -> Wish:
+        return checked(wish, self._clock.now(), (await self._paces.of(klien_id)).settings.region)
+
     async def _resolved(self, klien_id: int, wish: Wish | Forward) -> Wish:
         """What is sent on is a wish like any other, once it is found and its file is there. It has been sent before,
         so the file is what it is: nothing is converted, and no type refused.
@@ -85,9 +94,8 @@ class Acceptance:
 
     async def _drawn_up(self, klien_id: int, wish: Wish) -> NewMessage:
         """The row of it, but for its chat. What it points at and its file are looked for."""
-        now, content, reply_to, media_id = self._clock.now(), wish.content, None, wish.media_id
-        if wish.reply_to is not None:
-            reply_to = (await find_reference(klien_id, wish.to, wish.reply_to, "reply_to")).wa_id
+        now, content, media_id = self._clock.now(), wish.content, wish.media_id
+        reply_to = await _answered(klien_id, wish)
         if wish.kind in POINTING:
             meant = wish.content["message_id"]
             content = (await find_reference(klien_id, wish.to, meant, "message_id", wish.kind)).as_dict()
@@ -107,6 +115,13 @@ class Acceptance:
             send_at=wish.send_at,
             expires_at=begin + timedelta(seconds=wish.expires_in) if wish.expires_in else None,
         )
+
+
+async def _answered(klien_id: int, wish: Wish) -> str | None:
+    """WhatsApp's id of the message that it answers. Raises InvalidInput."""
+    if wish.reply_to is None:
+        return None
+    return (await find_reference(klien_id, wish.to, wish.reply_to, "reply_to")).wa_id
 
 
 async def _store(tell: Tell, klien_id: int, to: str, new: NewMessage, held: Hold | None) -> Accepted:

@@ -43,7 +43,7 @@ async def _take(taking: Taking, source: Source, what: Told, status: Status, raw:
         log.debug("message_of_no_chat", klien_id=taking.klien_id, server=source.chat.rpartition("@")[2])
         return
     chat, sender = where
-    if what.file and await _is_here(taking, chat, source.id):
+    if what.file and await _is_here(taking, chat, source.id, sender):
         return
     meant = await messages.by_wa_id(taking.klien_id, chat.id, what.means) if what.means else None
     row = HeardMessage(
@@ -70,10 +70,15 @@ async def _take(taking: Taking, source: Source, what: Told, status: Status, raw:
         await taking.tell("message_status", changed)
 
 
-async def _is_here(taking: Taking, chat: Party, wa_id: str) -> bool:
-    """Whether it was taken in before, and could be read then: its file mustn't be fetched twice."""
+async def _is_here(taking: Taking, chat: Party, wa_id: str, sender: Party | None) -> bool:
+    """Whether it won't be taken in, for it was before and could be read then, or for it is somebody else's: its file
+    mustn't be fetched.
+    """
     before = await messages.by_wa_id(taking.klien_id, chat.id, wa_id)
-    return before is not None and before.status is not Status.UNDECRYPTABLE
+    if before is None:
+        return False
+    author_id = sender.id if sender else before.account.id
+    return before.status is not Status.UNDECRYPTABLE or before.sender.id != author_id
 
 
 async def _chat(taking: Taking, source: Source) -> tuple[Party, Party | None] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -25,7 +26,7 @@ from talkabiz.store.writing import Tell, Writer
 
 TYPING = ("composing", "recording", "paused")
 MOST_READ = 200
-"""Messages that are marked at once."""
+"""Messages that are marked at once; of more, one lot after the other."""
 
 log = structlog.get_logger(__name__)
 
@@ -47,22 +48,16 @@ class ChatCalls:
         self._clock = clock
 
     async def mark_read(self, message: Message) -> None:
-        """WhatsApp first: what it didn't take isn't read. Raises IllegalState, Unreachable."""
+        """It and all that came before it. WhatsApp first: what it didn't take isn't read. Raises IllegalState,
+        Unreachable: then some of them may be read.
+        """
         if message.direction is not Direction.IN:
             raise IllegalState(NOT_RECEIVED)
-        unread = await self._unread_up_to(message)
-        now = self._clock.now()
-        for sender, ids in _by_sender(unread).items():
-            tell = partial(self._conversations.mark_read, ids=ids, at=now, chat=message.chat.jid, sender=sender)
-            await self._call(message.klien_id, tell)
-
-        async def job(tell: Tell) -> None:
-            for each in unread:
-                if moved := await messages.move(each.klien_id, each.id, Status.READ, now):
-                    await records.tell_moved(tell, moved)
-            await note_read_up_to(message.klien_id, message.chat.id, message.id)
-
-        await self._writer.write(job)
+        now, unread = self._clock.now(), await self._unread_up_to(message)
+        while unread and unread[-1].id < message.id:
+            await self._mark_read(message, unread, unread[-1].id, now)
+            unread = await self._unread_up_to(message, unread[-1].id)
+        await self._mark_read(message, unread, message.id, now)
 
     async def show_typing(self, klien_id: int, chat: str, state: str) -> None:
         if state not in TYPING:
@@ -81,7 +76,22 @@ class ChatCalls:
         """At the end, before the links are closed."""
         await self._visibility.close()
 
-    async def _unread_up_to(self, message: Message) -> list[Message]:
+    async def _mark_read(self, message: Message, unread: list[Message], up_to: int, now: datetime) -> None:
+        """These, of the chat of `message`; `up_to` is the last message there that is read by that."""
+        for sender, ids in _by_sender(unread).items():
+            tell = partial(self._conversations.mark_read, ids=ids, at=now, chat=message.chat.jid, sender=sender)
+            await self._call(message.klien_id, tell)
+
+        async def job(tell: Tell) -> None:
+            for each in unread:
+                if moved := await messages.move(each.klien_id, each.id, Status.READ, now):
+                    await records.tell_moved(tell, moved)
+            await note_read_up_to(message.klien_id, message.chat.id, up_to)
+
+        await self._writer.write(job)
+
+    async def _unread_up_to(self, message: Message, since: int = 0) -> list[Message]:
+        """The first of them that came after `since`."""
         if message.status is not Status.RECEIVED:
             return []
         found = await messages.page(
@@ -89,10 +99,10 @@ class ChatCalls:
             chat=message.chat.id,
             direction=Direction.IN.value,
             status=Status.RECEIVED.value,
-            since=0,
+            since=since,
             limit=MOST_READ,
         )
-        return [each for each in found if each.id < message.id] + [message]
+        return [each for each in found if each.id <= message.id]
 
     async def _call(self, klien_id: int, call: Callable[[str], Awaitable[None]]) -> None:
         attempt = self._links.attempt_of(klien_id)

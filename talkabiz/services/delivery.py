@@ -4,6 +4,8 @@ what WhatsApp says of a number.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +17,7 @@ from talkabiz.domain.composing import content_of, quote_of
 from talkabiz.domain.content import MEDIA, Content, Quote, Stored
 from talkabiz.domain.errors import NotFound
 from talkabiz.domain.ids import LID_SERVER
+from talkabiz.domain.media_rules import LARGE
 from talkabiz.domain.message import Message, Status
 from talkabiz.domain.outcomes import Outcome
 from talkabiz.domain.wishes import POINTING
@@ -49,6 +52,8 @@ class Delivery:
         self._previews = previews
         self._writer = writer
         self._clock = clock
+        self._large = asyncio.Semaphore(1)
+        """Held by whoever holds a large file in memory, from its first byte until it is uploaded."""
 
     async def prepare(self, message: Message, attempt: str, *, is_new: bool) -> Ready | Outcome:
         """Asks for a stranger's number, uploads what there is to upload and looks at the page of a link that is to be
@@ -115,8 +120,9 @@ class Delivery:
     async def _upload(self, message: Message, attempt: str) -> Stored:
         if message.media is None:
             raise NotFound
-        data = await self._media.read(message.klien_id, message.media.id)
-        return await self._conversations.upload(attempt, data, message.kind)
+        async with self._large if (message.media.size or 0) > LARGE else nullcontext():
+            data = await self._media.read(message.klien_id, message.media.id)
+            return await self._conversations.upload(attempt, data, message.kind)
 
     async def _meant(self, message: Message, wa_id: str | None) -> Message | None:
         return await messages.by_wa_id(message.klien_id, message.chat.id, wa_id) if wa_id else None

@@ -150,6 +150,12 @@ class MediaStore:
             seen = await self._look(coming)
             return await self._keep(klien_id, coming, rules.heard_type(seen, declared), seen)
 
+    async def remove(self, klien_id: int, media_id: int) -> None:
+        """Nobody wants it after all: row and file are gone when this returns, unless a message has it."""
+        row = await self._writer.write(lambda _: media.remove(klien_id, media_id))
+        if row and row.path:
+            await self.on_thread(self.files.remove, row.path)
+
     # --- out ----------------------------------------------------------------------------------------------------------
 
     async def fit(self, klien_id: int, media_id: int, kind: Kind) -> MediaState:

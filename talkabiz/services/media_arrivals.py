@@ -15,7 +15,7 @@ import structlog
 
 from talkabiz.domain.answers import CallFailed
 from talkabiz.domain.backoff import delay_seconds
-from talkabiz.domain.media_rules import LARGEST, MB
+from talkabiz.domain.media_rules import LARGE, LARGEST
 from talkabiz.services.media import Kept, MediaStore
 from talkabiz.services.ports import Clock
 from talkabiz.store import media
@@ -26,13 +26,13 @@ from talkabiz.store.writing import Tell, Writer
 MOST_TRIES = 5
 MOST_AT_ONCE = 6
 MOST_OF_A_KLIEN = 2
-LARGE = 16 * MB
-"""The library holds all of a file in memory, and so do we: of those that are larger than this, one at once."""
 PAGE = 50
 NET_SECONDS = 5.0
 SHORTEST_SECONDS = 15.0
 LONGEST_SECONDS = 600.0
 """Of the wait before the next try."""
+PAUSE_SECONDS = 60.0
+"""While the database can't be written, what is fetched is fetched for nothing: so long, nothing is."""
 
 TOO_LARGE, GONE, FAILED = "media_too_large", "media_gone", "media_not_fetched"
 _HOPELESS = {GONE, "no_media", "invalid_message"}
@@ -76,6 +76,7 @@ class Arrivals:
         )  # since it was last looked what is due, which may have been before that was stored
         self._of_klien: Counter[int] = Counter()
         self._large = 0
+        self._not_before = 0.0
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -96,13 +97,15 @@ class Arrivals:
 
     async def _begin(self) -> None:
         """As many as there are places for, of kliens that are connected and have a place."""
-        connected, goes_on = dict(self._connected()), True
+        connected, passed, goes_on = dict(self._connected()), set[int](), self._clock.seconds() >= self._not_before
         while goes_on and len(self._running) < MOST_AT_ONCE:
-            free = [klien_id for klien_id in connected if self._of_klien[klien_id] < MOST_OF_A_KLIEN]
+            free = [each for each in connected if self._of_klien[each] < MOST_OF_A_KLIEN and each not in passed]
             self._ended.clear()
             rows = await media.due(self._clock.now(), PAGE, free)
             begun = [row for row in rows if self._start(row, connected[row.klien_id])]
-            goes_on = bool(begun) and len(rows) == PAGE
+            if not begun:
+                passed.update(row.klien_id for row in rows)  # large ones alone: others' stand behind them
+            goes_on = len(rows) == PAGE
 
     def _start(self, row: MediaRow, attempt: str) -> bool:
         """Unless it runs already, or has just ended, or has to wait for others."""
@@ -124,7 +127,8 @@ class Arrivals:
         self._large -= _is_large(row)
         if done.cancelled():
             return
-        if error := done.exception():  # the database can't be written: it is tried again when the net looks
+        if error := done.exception():  # the database can't be written
+            self._not_before = self._clock.seconds() + PAUSE_SECONDS
             log.warning("media_not_stored", klien_id=row.klien_id, media_id=row.id, why=str(error))
         elif done.result():
             self._store.wake()
@@ -136,17 +140,20 @@ class Arrivals:
             return True
         try:
             data = await self._phones.download(attempt, row.source or b"")
-            kept = await self._store.keep(row.klien_id, data, row.state.mimetype)
+            if len(data) > LARGEST:  # which its sender hadn't said
+                await self._fail(row, TOO_LARGE, for_good=True)
+            else:
+                await self._store_row(row, await self._store.keep(row.klien_id, data, row.state.mimetype))
         except CallFailed as error:
             log.info("media_not_fetched", klien_id=row.klien_id, media_id=row.id, why=str(error))
             if error.code in _CUT_OFF:
                 return False
             await self._fail(row, GONE if error.code == GONE else FAILED, for_good=error.code in _HOPELESS)
-        except Exception:  # whatever it is: it must not be tried for ever
+        except Exception as error:
+            if isinstance(error, StoreError) and not error.is_refusal:
+                raise
             log.exception("media_not_kept", klien_id=row.klien_id, media_id=row.id)
-            await self._fail(row, FAILED)
-        else:
-            await self._store_row(row, kept)
+            await self._fail(row, FAILED)  # whatever it is: it must not be tried for ever
         return True
 
     async def _store_row(self, row: MediaRow, kept: Kept) -> None:
@@ -165,7 +172,12 @@ class Arrivals:
                 await self._changed(tell, row.klien_id, row.id)
             return stored is not None
 
-        if not await self._writer.write(change):  # the klien is gone, or the message
+        try:
+            is_wanted = await self._writer.write(change)
+        except Exception:  # nothing of it is stored
+            await self._store.on_thread(self._store.files.remove, kept.path)
+            raise
+        if not is_wanted:  # the klien is gone, or the message
             await self._store.on_thread(self._store.files.remove, kept.path)
 
     async def _fail(self, row: MediaRow, code: str, *, for_good: bool = False) -> None:
@@ -183,4 +195,5 @@ class Arrivals:
 
 
 def _is_large(row: MediaRow) -> bool:
-    return (row.state.size or 0) > LARGE
+    """Also one of which its sender doesn't say how large it is."""
+    return not 0 < (row.state.size or 0) <= LARGE

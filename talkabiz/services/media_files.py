@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import structlog
 from ulid import ULID
 
 from talkabiz.domain.errors import Sentence, TalkabizError
@@ -30,6 +31,8 @@ STRAY_SECONDS = 3600.0
 """A file without a row is one whose row is being written; past this, it is nobody's."""
 LOST_SECONDS = 7 * 86_400.0
 """And after this it is deleted."""
+
+log = structlog.get_logger(__name__)
 
 _PATH = re.compile(r"[1-9][0-9]*/[0-9A-Z]{26}")
 _KLIEN = re.compile(r"[1-9][0-9]*")
@@ -137,7 +140,18 @@ class Files:
         self.path(relative).unlink(missing_ok=True)
 
     def remove_klien(self, klien_id: int) -> None:
-        shutil.rmtree(self.root / str(klien_id), ignore_errors=True)
+        """All of them, also those that were taken out of the way. What can't be deleted stays, and the log tells."""
+
+        def tell(_: object, path: str, failure: tuple[type[BaseException], BaseException, object]) -> None:
+            if not isinstance(failure[1], FileNotFoundError):
+                log.warning("media_not_deleted", klien_id=klien_id, path=path, why=str(failure[1]))
+
+        shutil.rmtree(self.root / str(klien_id), onerror=tell)
+        for lost in (self.root / LOST).glob(f"{klien_id}-*"):
+            try:
+                lost.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("media_not_deleted", klien_id=klien_id, path=str(lost), why=str(error))
 
     def kliens(self) -> list[int]:
         """Those that have, or had, files."""

@@ -59,6 +59,10 @@ class Messages:
         self._outbox.wake(klien_id, accepted.message)
         return accepted
 
+    async def check(self, klien_id: int, wish: Wish) -> None:
+        """What can be told before there is its file, so that none is taken in for nothing. Raises as `send`."""
+        await self._acceptance.check(klien_id, wish)
+
     async def earlier(self, klien_id: int, key: str, fingerprint: str) -> Accepted | None:
         """What an earlier request with this key was answered, as it stands now. Raises KeyReused."""
         found = await self._acceptance.earlier(klien_id, key, fingerprint)

@@ -24,10 +24,14 @@ from talkabiz.services.thumbnails import thumbnail_of
 SECONDS = 5.0
 """For all of it: a place among those that fetch, the page and its picture."""
 MOST_OF_PAGE = 512 * 1024
-MOST_OF_PICTURE = 1024 * 1024
+MOST_OF_PICTURE = 256 * 1024
+MOST_SCANS = 50
+"""Of a JPEG, which is drawn anew with each: a few bytes are one, and a picture has a dozen at most."""
 PLACES = 8
 """Of all kliens together, so that slow pages leave room to those who fetch files."""
 _ANY_LENGTH = 2**40
+_SCAN = b"\xff\xda"
+"""Before each scan of a JPEG, and nowhere in one; elsewhere by chance: four times in a picture of that size."""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -81,7 +85,7 @@ class Previews:
             data.extend(piece)
 
         await self._fetch(url, into, most_bytes=MOST_OF_PICTURE, seconds=self._seconds)
-        return await self._on_thread(thumbnail_of, bytes(data))
+        return b"" if data.count(_SCAN) > MOST_SCANS else await self._on_thread(thumbnail_of, bytes(data))
 
 
 class _Enough(Exception):

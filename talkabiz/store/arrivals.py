@@ -43,7 +43,7 @@ class HeardMessage:
         return Direction.IN if self.source is Origin.CONTACT else Direction.OUT
 
 
-_IS_THERE = "SELECT id, status FROM messages WHERE klien_id = ? AND chat_id = ? AND wa_id = ?"
+_IS_THERE = "SELECT id, sender_id, status FROM messages WHERE klien_id = ? AND chat_id = ? AND wa_id = ?"
 _ADD = """
     INSERT INTO messages (klien_id, chat_id, sender_id, direction, source, wa_id, type, text, content, media_id,
                           reply_to, mentions, status, status_at, tries, at, created_at)
@@ -74,7 +74,8 @@ _REVOKE = """
 
 
 async def take_in(klien_id: int, heard: HeardMessage) -> Message | None:
-    """Inside a transaction. None: it was there already. One that couldn't be read gives way to the one that can be.
+    """Inside a transaction. None: it was there already. One that couldn't be read gives way to the one by the same
+    sender that can be; others may have given theirs its id.
 
     Counts it as unread where somebody else wrote it, and as the last one of its chat unless a later one is there.
 
@@ -85,6 +86,8 @@ async def take_in(klien_id: int, heard: HeardMessage) -> Message | None:
     if not rows:
         return await _add(klien_id, heard)
     if rows[0]["status"] != Status.UNDECRYPTABLE or heard.status is Status.UNDECRYPTABLE:
+        return None
+    if rows[0]["sender_id"] != heard.sender_id:
         return None
     values = [heard.sender_id, *_said(heard), heard.status, heard.now, heard.at, klien_id, rows[0]["id"]]
     await connected().execute_query(_REPLACE, values)

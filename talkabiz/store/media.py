@@ -53,6 +53,10 @@ _GONE = """
     UPDATE media SET status = 'gone', path = NULL, source = NULL
     WHERE klien_id = ? AND id = ? AND status = 'stored' RETURNING *
 """
+_REMOVE = """
+    DELETE FROM media WHERE klien_id = ? AND id = ? AND NOT EXISTS (SELECT 1 FROM messages WHERE media_id = media.id)
+    RETURNING *
+"""
 _DUE = """
     SELECT * FROM media WHERE status = 'pending' AND (retry_at IS NULL OR retry_at <= ?)
         AND klien_id IN (SELECT value FROM json_each(?))
@@ -123,6 +127,11 @@ async def set_failed(klien_id: int, media_id: int, error: str, *, retry_at: date
 async def set_gone(klien_id: int, media_id: int) -> MediaRow | None:
     """Its time ran out: there is no file any more. None: it isn't stored (any more)."""
     return next(iter(await _rows(_GONE, klien_id, media_id)), None)
+
+
+async def remove(klien_id: int, media_id: int) -> MediaRow | None:
+    """There is no row any more. None: there was none, or a message has it."""
+    return next(iter(await _rows(_REMOVE, klien_id, media_id)), None)
 
 
 async def due(now: datetime, limit: int, kliens: Iterable[int]) -> list[MediaRow]:

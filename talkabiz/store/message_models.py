@@ -106,6 +106,7 @@ class Message(Model):
             ("klien_id", "status", "expires_at"),
             ("klien_id", "sent_at"),
             ("media_id",),
+            ("sender_id",),
         )
 
 
@@ -126,6 +127,7 @@ class Receipt(Model):
     class Meta:
         table = "receipts"
         unique_together = (("chat", "wa_id", "party_id"),)
+        indexes = (("party_id",),)
 
 
 # What a session heard of its chats, as the library gave it, until it has been taken in.
@@ -141,6 +143,7 @@ class Heard(Model):
 
     class Meta:
         table = "heard"
+        indexes = (("tries", "id"),)
 
 
 # How a klien sends: its own pace, and whether WhatsApp has told it to wait.

@@ -67,14 +67,10 @@ _POSITION = """
         AND other.status = 'queued' AND (other.due_at, other.id) < (it.due_at, it.id)
     WHERE it.klien_id = ? AND it.id = ?
 """
-_NEXT_SEND = """
-    SELECT send_at AS at FROM messages WHERE klien_id = ? AND status = 'queued' AND send_at IS NOT NULL
-    ORDER BY due_at LIMIT 1
+_NEXT = """
+    SELECT {0} AS at FROM messages WHERE klien_id = ? AND status = 'queued' AND {0} IS NOT NULL ORDER BY {1} LIMIT 1
 """
-_NEXT_EXPIRY = """
-    SELECT expires_at AS at FROM messages WHERE klien_id = ? AND status = 'queued' AND expires_at IS NOT NULL
-    ORDER BY expires_at LIMIT 1
-"""
+_NEXT_SEND, _NEXT_EXPIRY = _NEXT.format("send_at", "due_at"), _NEXT.format("expires_at", "expires_at")
 _WAITING = """
     SELECT id FROM kliens WHERE EXISTS (SELECT 1 FROM messages WHERE klien_id = kliens.id AND status = 'queued')
     ORDER BY id
@@ -196,8 +192,9 @@ async def next_due(klien_id: int, now: datetime) -> Message | None:
 
 async def next_times(klien_id: int) -> tuple[datetime | None, datetime | None]:
     """When the first of what waits for its time may leave, and when the first runs out. Either may have passed."""
-    send, expiry = [await look_up(question, [klien_id]) for question in (_NEXT_SEND, _NEXT_EXPIRY)]
-    return _at(send), _at(expiry)
+    found = [await look_up(question, [klien_id]) for question in (_NEXT_SEND, _NEXT_EXPIRY)]
+    begins, ends = [datetime.fromisoformat(rows[0]["at"]) if rows else None for rows in found]
+    return begins, ends
 
 
 async def kliens_waiting() -> list[int]:
@@ -291,10 +288,6 @@ async def _message(question: str, *values: Any) -> Message | None:
     """The only one, found by an index."""
     rows = await look_up(question, values)
     return message_of(rows[0]) if rows else None
-
-
-def _at(rows: Sequence[Any]) -> datetime | None:
-    return datetime.fromisoformat(rows[0]["at"]) if rows else None
 
 
 async def _count(question: str, *values: Any) -> int:

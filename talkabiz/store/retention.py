@@ -33,8 +33,9 @@ _RECEIPTS_OF = "DELETE FROM receipts WHERE chat_id = ? AND wa_id = ?"
 _CHAT = """
     UPDATE parties SET
         last_message_id = (SELECT id FROM messages WHERE id = last_message_id),
-        unread = MIN(unread, (SELECT COUNT(*) FROM messages
-                              WHERE chat_id = parties.id AND direction = ? AND status IN (?, ?)))
+        unread = CASE WHEN unread = 0 THEN 0 ELSE MIN(unread, (
+            SELECT COUNT(*) FROM messages WHERE chat_id = parties.id AND direction = ? AND status IN (?, ?)
+        )) END
     WHERE id = ?
 """
 _IN_HAND = frozenset({Status.QUEUED.value, Status.SENDING.value})

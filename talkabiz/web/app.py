@@ -31,8 +31,9 @@ from talkabiz.web import (
     webhooks,
 )
 from talkabiz.web.auth import Site
+from talkabiz.web.forms import MOST_PARTS
+from talkabiz.web.json_bodies import JsonRequest, Places
 from talkabiz.web.openapi import Document
-from talkabiz.web.reading import JsonRequest
 from talkabiz.web.uncompressed import leave_sockets_uncompressed
 from talkabiz.web.uploads import LARGEST_BODY, HeldConnection
 
@@ -56,8 +57,10 @@ def create_app(
     leave_sockets_uncompressed()
     app = _Application("talkabiz", static_folder=str(static_dir), template_folder=str(templates_dir))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_FORM_PARTS"] = MOST_PARTS
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["site"] = Site(base_url=base_url, language=language, sandbox=sandbox)
+    app.extensions["places"] = Places()
     make_response = app.make_response
     # Strict models are ours, and so is the answer to what doesn't fit them; its pages would come from a CDN.
     QuartSchema(

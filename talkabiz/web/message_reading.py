@@ -19,9 +19,9 @@ from talkabiz.domain.phones import parse_phone
 from talkabiz.domain.vcards import make_vcard
 from talkabiz.domain.wishes import Forward, Wish
 from talkabiz.web import message_bodies as bodies
+from talkabiz.web.forms import FORM
 from talkabiz.web.reading import field_faults, parse_moment
 
-FORM = "multipart/form-data"
 KEY_HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[!-~]{1,255}")
 _PIECE = 1024 * 1024
@@ -38,7 +38,8 @@ class Upload:
     filename: str | None
 
 
-File: TypeAlias = Upload | bodies.MediaByUrl | bodies.MediaByBase64 | bodies.MediaById
+NewFile: TypeAlias = Upload | bodies.MediaByUrl | bodies.MediaByBase64
+File: TypeAlias = NewFile | bodies.MediaById
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ def fingerprint_of(said: object) -> str:
 
 async def read_form() -> tuple[dict[str, Any], Upload]:
     """The fields of a form, and the one file in it, called `file`. Raises InvalidInput, TooLarge."""
+    if request.mimetype != FORM:
+        raise InvalidInput(fields={"file": f"One file is needed, in a form: {FORM}."})
     form, files = await request.form, await request.files
     found = files.getlist("file")
     wrong = {name: "Unknown." for name in files if name != "file"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from quart import Blueprint, request
@@ -9,7 +10,7 @@ from quart_schema import validate_request
 
 from talkabiz.domain.access import Scope
 from talkabiz.domain.content import Kind
-from talkabiz.domain.errors import InvalidInput
+from talkabiz.domain.errors import InvalidInput, TalkabizError
 from talkabiz.domain.ids import parse_path_id
 from talkabiz.domain.message import Direction, Status
 from talkabiz.domain.wishes import Wish
@@ -17,7 +18,8 @@ from talkabiz.services.messages import Accepted
 from talkabiz.web import chat_bodies, message_bodies as bodies, message_schemas as schemas
 from talkabiz.web.auth import allow, desk, remember_principal
 from talkabiz.web.documented import documented
-from talkabiz.web.message_reading import File, Request, Upload, read_message
+from talkabiz.web.json_bodies import in_its_place
+from talkabiz.web.message_reading import NewFile, Request, Upload, read_message
 from talkabiz.web.reading import Body, check_query, query_count
 from talkabiz.web.shapes import Json
 
@@ -52,19 +54,36 @@ async def post_message(klien_id: str) -> tuple[Json, int, dict[str, str]]:
     """
     check_query()
     allowed = allow(parse_path_id(klien_id), Scope.MESSAGE)
-    wanted = await read_message()
-    return answer_accepted(await send(allowed, wanted))
+    async with in_its_place(allowed) as place:
+        wanted = await read_message()
+        if not isinstance(wanted.file, bodies.MediaByBase64):
+            await place.aclose()  # what is left of it is small
+        return answer_accepted(await send(allowed, wanted))
 
 
 async def send(klien_id: int, wanted: Request) -> Accepted:
-    """Raises what `Messages.send` does. A request that was accepted before brings no file along a second time."""
-    messages, key, fingerprint = desk().messages, wanted.key, wanted.fingerprint
-    if wanted.file and key and fingerprint and (earlier := await messages.earlier(klien_id, key, fingerprint)):
-        return earlier
-    wish = wanted.wish
-    if isinstance(wish, Wish):
-        wish = replace(wish, media_id=await _media_id(klien_id, wanted.file, wish.kind))
-    return await messages.send(klien_id, wish, key=key, fingerprint=fingerprint)
+    """Raises what `Messages.send` does. A request that was accepted before brings no file along a second time, and a
+    file whose message isn't accepted isn't kept.
+    """
+    messages, wish, key, fingerprint = desk().messages, wanted.wish, wanted.key, wanted.fingerprint
+    made: int | None = None
+    if wanted.file and isinstance(wish, Wish):
+        if key and fingerprint and (earlier := await messages.earlier(klien_id, key, fingerprint)):
+            return earlier
+        if isinstance(wanted.file, bodies.MediaById):
+            wish = replace(wish, media_id=wanted.file.media_id)
+        else:
+            await messages.check(klien_id, wish)
+            made = await _made(klien_id, wanted.file, wish.kind)
+            wish = replace(wish, media_id=made)
+    accepted: Accepted | None = None
+    try:
+        accepted = await messages.send(klien_id, wish, key=key, fingerprint=fingerprint)
+        return accepted
+    finally:
+        if made and (accepted is None or accepted.is_replay):
+            with suppress(TalkabizError):  # else its time runs out
+                await desk().media.remove(klien_id, made)
 
 
 def answer_accepted(accepted: Accepted) -> tuple[Json, int, dict[str, str]]:
@@ -75,13 +94,9 @@ def answer_accepted(accepted: Accepted) -> tuple[Json, int, dict[str, str]]:
     return accepted.as_dict(), 202, headers
 
 
-async def _media_id(klien_id: int, file: File | None, kind: Kind) -> int | None:
+async def _made(klien_id: int, file: NewFile, kind: Kind) -> int:
     store = desk().media
     match file:
-        case None:
-            return None
-        case bodies.MediaById(media_id=media_id):
-            return media_id
         case bodies.MediaByUrl(url=url, filename=filename):
             return (await store.from_url(klien_id, url, kind=kind, filename=filename)).id
         case bodies.MediaByBase64(base64=text, mimetype=declared, filename=filename):

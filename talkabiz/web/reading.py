@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from quart import request
 
-from talkabiz.domain.errors import InvalidInput, InvalidJson, Sentence
+from talkabiz.domain.errors import InvalidInput, Sentence
 from talkabiz.domain.ids import LARGEST_ID, PHONE, parse_path_id
 from talkabiz.services.access import LINK_MINUTES, LONGEST_LINK_MINUTES
 from talkabiz.web.auth import principal
-from talkabiz.web.uploads import HeldRequest
 
 LONGEST_WAIT_SECONDS = 60
+
+MOST_FAULTS = 50
+LONGEST_NAME = 100
+"""Of a field, as an answer shows it."""
 
 VARIANT = "="
 """What the name of a variant begins with, in models that have some."""
 
 KlienId = Annotated[int, Field(gt=0, le=LARGEST_ID)]
-
-
-class JsonRequest(HeldRequest):
-    """A request whose body is JSON, whatever its Content-Type says. No body is an empty object."""
-
-    async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: FBT001, FBT002 - Quart's signature
-        del force, silent
-        raw = await self.get_data(cache=cache)
-        if not raw.strip():
-            return {}
-        try:
-            return json.loads(raw, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            raise InvalidJson from None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 class Body(BaseModel):
@@ -100,10 +84,15 @@ class PairingCodeWish(Body):
 
 
 def field_faults(error: ValidationError) -> dict[str, str]:
-    """What is wrong with which field; never the value itself, which may be a secret. Names of variants are left out."""
+    """What is wrong with which field; never the value itself, which may be a secret. Names of variants are left out.
+
+    Of many faults the first ones, and of a long name its beginning: both come from whoever asks.
+    """
     return {
-        ".".join(str(part) for part in each["loc"] if not str(part).startswith(VARIANT)) or "body": str(each["msg"])
-        for each in error.errors()
+        ".".join(str(part)[:LONGEST_NAME] for part in each["loc"] if not str(part).startswith(VARIANT)) or "body": str(
+            each["msg"]
+        )
+        for each in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_FAULTS]
     }
 
 

@@ -17,6 +17,7 @@ from quart.wrappers.request import Body
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from talkabiz.domain.media_rules import LARGEST, MB
+from talkabiz.web.forms import FORM, FormParser
 
 LARGEST_BODY = 64 * 1024
 """What most paths take is ids and names."""
@@ -30,6 +31,8 @@ UPLOAD_SECONDS = 600
 HELD = 256 * 1024
 
 _TAKES_FILES = re.compile(r"/api/v1/kliens/[^/]+/(messages|media)")
+_TAKES_JSON = "/messages"
+"""Of these."""
 _TAKES_TEXTS = "/api/message/send"
 
 
@@ -85,17 +88,20 @@ class HeldRequest(Request):
     """Its body may be as large, and take as long, as its path's may."""
 
     body_class = HeldBody
+    form_data_parser_class = FormParser
 
     def __init__(self, method: str, *about: Any, **how: Any) -> None:
         path, headers = about[1], about[3]
         if method == "POST" and path == _TAKES_TEXTS:
             how["max_content_length"] = LARGEST_TEXT
         elif method == "POST" and _TAKES_FILES.fullmatch(path):
-            is_form = headers.get("Content-Type", "").lower().startswith("multipart/form-data")
-            how["max_content_length"] = LARGEST_UPLOAD if is_form else LARGEST_MESSAGE
+            if headers.get("Content-Type", "").partition(";")[0].strip().lower() == FORM:
+                how["max_content_length"] = LARGEST_UPLOAD
+            elif path.endswith(_TAKES_JSON):
+                how["max_content_length"] = LARGEST_MESSAGE
             how["body_timeout"] = UPLOAD_SECONDS
         super().__init__(method, *about, **how)
-        self.max_content_length = how["max_content_length"]
+        self.max_content_length = how.get("max_content_length")
 
 
 class HeldConnection(ASGIHTTPConnection):

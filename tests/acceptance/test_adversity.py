@@ -19,6 +19,8 @@ import pytest
 
 from tests.running import Phones, Server, find_app, finish, loopback, serving, until
 
+pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
+
 NUMBER, OTHER, THIRD = "628111000201", "628111000202", "628111000203"
 CONFINED = "tests.confined"
 

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import socketio
 
 from talkabiz import bootstrap
 from talkabiz.config import Settings
 from tests.acceptance.relay import relay
 from tests.running import API_KEY, FACT_SECONDS, Phones, Server, klien_key, loopback, serving, until
+
+pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
 
 NUMBER = "628111000091"
 HOUR = 3600

@@ -8,11 +8,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.async_api import expect
 
 from tests.acceptance.browser import Tab, tab
 from tests.acceptance.relay import Relay, relay
 from tests.running import Loopback, Phones, Server, loopback, serving
+
+pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
 
 NUMBER = "628111000004"
 ANSWERED_WITHIN_SECONDS = 12

@@ -15,6 +15,8 @@ import pytest
 from talkabiz.config import Settings
 from tests.running import CHECKOUT, Finished, Server, finish, serving, talkabiz, until
 
+pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
+
 CONFINED = "tests.confined"
 PEER_KEY = "429683C4C977415CAAFCCE10F7D57E11"
 

@@ -17,6 +17,8 @@ from talkabiz.stderr import NOISE
 from tests.acceptance.rows import Row, row, told
 from tests.running import API_KEY, Phones, Process, Server, find_app, finish, serving, talkabiz, until
 
+pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
+
 NUMBER = "628111000011"
 BACK_WITHIN_SECONDS = 10
 LARGEST_MB = 25

@@ -40,4 +40,4 @@ def test_a_kliens_key_may_do_what_its_scopes_say() -> None:
 
 def test_kinds_and_scopes_are_the_words_of_the_interface() -> None:
     assert [str(scope) for scope in Scope] == ["session", "message", "webhook", "read"]
-    assert [str(kind) for kind in Kind] == ["admin", "operator", "klien", "link"]
+    assert [str(kind) for kind in Kind] == ["admin", "operator", "klien", "link", "gateway"]

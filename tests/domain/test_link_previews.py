@@ -44,6 +44,14 @@ def test_the_first_https_link_is_found_as_it_stands(text: str, link: str | None)
     assert link is None or link in text
 
 
+@pytest.mark.parametrize("ending", [")", "]", ".", ")."])
+def test_what_goes_on_behind_a_link_without_end_is_no_work(ending: str) -> None:
+    begun = time.monotonic()
+    assert first_link("https://a" + ending * 200_000) is None
+    assert time.monotonic() - begun < 1
+    assert first_link("https://a" + ending * 20) == "https://a"
+
+
 @pytest.mark.parametrize(
     ("html", "page"),
     [

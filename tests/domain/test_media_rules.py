@@ -26,6 +26,7 @@ from talkabiz.domain.media_rules import (
 
 VOICE = Seen("audio/ogg", is_opus=True, seconds=2)
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 XLS = "application/vnd.ms-excel"
 
 
@@ -73,9 +74,20 @@ def test_a_file_may_be_as_large_as_that_and_no_larger(kind: Kind | None) -> None
         (Kind.DOCUMENT, Seen("application/pdf"), None, "application/pdf"),
         (Kind.DOCUMENT, Seen("application/zip"), DOCX, DOCX),
         (Kind.DOCUMENT, Seen("application/msword"), XLS, XLS),
+        (Kind.DOCUMENT, Seen(XLSX), XLS, XLSX),
+        (Kind.DOCUMENT, Seen("application/x-rar-compressed"), "application/vnd.rar", "application/x-rar-compressed"),
+        (Kind.DOCUMENT, Seen("application/rtf"), "text/rtf", "application/rtf"),
+        (Kind.DOCUMENT, Seen("application/font-woff"), "font/woff", "application/font-woff"),
+        (Kind.DOCUMENT, Seen("application/pdf"), "application/binary", "application/pdf"),
+        (Kind.DOCUMENT, Seen("application/x-msdownload"), "application/x-msdos-program", "application/x-msdownload"),
+        (Kind.DOCUMENT, Seen("application/x-msdownload"), "application/pdf", "application/x-msdownload"),
+        (Kind.DOCUMENT, Seen("application/x-msdownload"), "text/plain", "application/x-msdownload"),
+        (Kind.DOCUMENT, Seen("application/zip"), "application/pdf", "application/zip"),
+        (Kind.DOCUMENT, Seen("application/gzip"), "application/zip", "application/gzip"),
         (Kind.DOCUMENT, Seen("image/tiff"), None, "image/tiff"),
         (Kind.DOCUMENT, Seen(None), "text/csv", "text/csv"),
         (Kind.DOCUMENT, Seen(None), None, UNKNOWN),
+        (None, Seen("application/x-rar-compressed"), "application/vnd.rar", "application/x-rar-compressed"),
         (None, Seen("image/png"), None, "image/png"),
         (None, VOICE, None, OPUS),
         (None, Seen(None), "text/html", "text/html"),
@@ -103,12 +115,15 @@ def test_a_file_goes_by_what_it_shows_and_else_by_what_was_declared(
         (Kind.VOICE, Seen("application/pdf"), None),
         (Kind.VOICE, Seen(None), "audio/ogg; codecs=opus"),
         (Kind.STICKER, Seen("image/png"), None),
-        (Kind.DOCUMENT, Seen("application/x-msdownload"), "application/pdf"),
-        (Kind.DOCUMENT, Seen("application/x-msdownload"), "text/plain"),
-        (Kind.DOCUMENT, Seen("application/zip"), "application/pdf"),
+        (Kind.DOCUMENT, Seen("application/x-msdownload"), "image/png"),
         (Kind.DOCUMENT, Seen("application/zip"), "image/png"),
+        (Kind.DOCUMENT, Seen("application/pdf"), "video/mp4"),
+        (Kind.DOCUMENT, Seen("audio/mpeg"), "application/pdf"),
         (Kind.DOCUMENT, Seen("image/png"), DOCX),
+        (Kind.STICKER, Seen("application/zip"), "application/pdf"),
+        (Kind.IMAGE, Seen("application/x-rar-compressed"), "application/vnd.rar"),
         (None, Seen("image/png"), "video/mp4"),
+        (None, Seen("application/x-msdownload"), "image/png"),
     ],
 )
 def test_a_file_of_another_type_is_refused(kind: Kind | None, seen: Seen, declared: str | None) -> None:
@@ -129,6 +144,7 @@ def test_only_other_sound_has_to_be_converted_for_a_voice() -> None:
 def test_what_was_sent_to_us_is_never_refused() -> None:
     assert heard_type(Seen("image/png"), "image/jpeg") == "image/png"
     assert heard_type(Seen("application/x-msdownload"), "image/jpeg") == "application/x-msdownload"
+    assert heard_type(Seen("application/zip"), "application/pdf") == "application/zip"
     assert heard_type(Seen(None), "application/vnd.x") == "application/vnd.x"
     assert heard_type(Seen(None), "") == UNKNOWN
     assert heard_type(VOICE, "text/html") == OPUS

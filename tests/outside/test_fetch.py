@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +17,8 @@ import trustme
 
 from talkabiz.domain.errors import TalkabizError
 from talkabiz.domain.media_errors import UrlBadType, UrlRefused, UrlTimeout, UrlTooLarge, UrlUnreachable
-from talkabiz.outside.fetch import MOST_REDIRECTS, Fetcher
+from talkabiz.outside import fetch, names as resolver
+from talkabiz.outside.fetch import MOST_AT_ONCE, MOST_REDIRECTS, Fetcher
 from talkabiz.outside.guard import Guard
 from talkabiz.services.fetching import Fetched
 from tests.outside.server import NAME, Server, answer, certificate, redirect
@@ -347,6 +350,106 @@ async def test_a_name_that_nobody_answers_for_is_given_up(make: Make, server: Se
     with refused(UrlTimeout):
         await take(fetcher, server.url(), seconds=0.2)
     fetcher.close()
+
+
+class System:
+    """The machine's resolver: names that end in .dead are asked for until `ends`, others are there at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.ends = threading.Event()
+        monkeypatch.setattr(socket, "getaddrinfo", self._answer)
+
+    def _answer(self, host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        self.asked.append(host)
+        if host.endswith(".dead"):
+            self.ends.wait(10)
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+
+@pytest.fixture(name="system")
+def _system(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    system = System(monkeypatch)
+    yield system
+    system.ends.set()
+
+
+@pytest.fixture(name="asking")
+async def _asking(system: System, trust: ssl.SSLContext) -> AsyncIterator[Fetcher]:
+    fetcher = Fetcher(Guard((LOOPBACK,)), trust=trust)
+    yield fetcher
+    system.ends.set()
+    fetcher.close()
+
+
+async def give_up(fetcher: Fetcher, *hosts: str) -> None:
+    async def one(host: str) -> None:
+        with refused(UrlTimeout):
+            await take(fetcher, f"https://{host}/", seconds=0.2)
+
+    await asyncio.gather(*(one(host) for host in hosts))
+
+
+async def test_names_that_nobody_answers_for_leave_threads_to_others(
+    asking: Fetcher, system: System, server: Server
+) -> None:
+    server.answers["/"] = answer(b"x")
+    for number in range(2):
+        await give_up(asking, *(f"{number}-{n}.dead" for n in range(MOST_AT_ONCE)))
+
+    assert (await take(asking, server.url()))[0] == b"x"
+    assert len(system.asked) == 2 * MOST_AT_ONCE + 1
+
+
+async def test_what_waits_for_a_thread_and_is_given_up_is_never_asked(
+    trust: ssl.SSLContext, system: System, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "MOST_NAMES", 2)
+    fetcher = Fetcher(Guard((LOOPBACK,)), trust=trust)
+    server.answers["/"] = answer(b"x")
+    await give_up(fetcher, "a.dead", "b.dead", "c.dead", "c.dead", "d.dead")
+    assert sorted(system.asked) == ["a.dead", "b.dead"]
+    system.ends.set()
+
+    assert (await take(fetcher, server.url()))[0] == b"x"
+    assert sorted(system.asked) == ["a.dead", "b.dead", NAME]
+    fetcher.close()
+
+
+async def test_a_name_is_asked_for_once_however_many_want_it(asking: Fetcher, system: System) -> None:
+    for _ in range(3):
+        await give_up(asking, *["a.dead"] * MOST_AT_ONCE)
+
+    assert system.asked == ["a.dead"]
+
+
+async def test_a_name_that_nobody_answers_for_is_left_alone_for_a_while(
+    asking: Fetcher, system: System, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver, "SLOW_SECONDS", 0.1)
+    monkeypatch.setattr(resolver, "SILENT_SECONDS", 0.5)
+    await give_up(asking, "a.dead")
+    with refused(UrlUnreachable, within=0.15):  # while the system still asks
+        await take(asking, "https://a.dead/")
+    system.ends.set()
+    await asyncio.sleep(0.1)
+    with refused(UrlUnreachable, within=0.15):
+        await take(asking, "https://a.dead/")
+    assert system.asked == ["a.dead"]
+    await asyncio.sleep(0.5)
+
+    with refused(UrlUnreachable):
+        await take(asking, "https://a.dead/")
+    assert system.asked == ["a.dead", "a.dead"]
+
+
+async def test_a_name_that_is_not_there_is_asked_for_whenever_it_is_wanted(asking: Fetcher, system: System) -> None:
+    system.ends.set()
+    for _ in range(2):
+        with refused(UrlUnreachable):
+            await take(asking, "https://a.dead/")
+    assert len(system.asked) == 2
 
 
 @pytest.mark.parametrize(

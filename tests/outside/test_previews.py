@@ -15,7 +15,7 @@ from PIL import Image
 from talkabiz.domain.content import Preview
 from talkabiz.outside.fetch import Fetcher
 from talkabiz.outside.guard import Guard
-from talkabiz.services.previews import MOST_OF_PAGE, MOST_OF_PICTURE, Previews
+from talkabiz.services.previews import MOST_OF_PAGE, MOST_SCANS, Previews
 from talkabiz.services.thumbnails import LONGEST_SIDE, MOST_PIXELS
 from tests.outside.server import NAME, Server, answer, redirect
 
@@ -62,6 +62,24 @@ async def test_a_page_is_shown_by_its_own_words_and_a_small_picture(server: Serv
     assert len(server.heads) == 2
 
 
+def progressive(scans: int) -> bytes:
+    """A JPEG with as many scans, of which each but the first one adds a bit to the same."""
+    picture = io.BytesIO()
+    Image.effect_noise((64, 64), 60).save(picture, "JPEG", progressive=True)
+    data = picture.getvalue()
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * (scans - data.count(b"\xff\xda") + 1) + data[-2:]
+
+
+async def test_a_picture_is_drawn_so_often_and_no_oftener(server: Server, previews: Previews) -> None:
+    server.answers = {"/x": answer(PICTURE.encode()), "/a.png": answer(progressive(MOST_SCANS))}
+    preview = await previews.of(server.url("/x"))
+    assert preview
+    assert preview.thumbnail
+    server.answers["/a.png"] = answer(progressive(MOST_SCANS + 1))
+    assert await previews.of(server.url("/x")) == Preview(server.url("/x"), "Promo", "Murah")
+
+
 async def test_without_a_link_nobody_is_asked(server: Server, previews: Previews) -> None:
     assert await previews.of("halo, lihat toko.example") is None
     assert server.heads == []
@@ -87,7 +105,7 @@ async def test_no_picture_is_fetched_from_inside(server: Server, previews: Previ
         answer(b"no picture"),
         answer(png()[:100]),
         answer(png(2001, MOST_PIXELS // 2000)),
-        answer(png() + b"x" * MOST_OF_PICTURE),
+        answer(png() + b"x" * 256 * 1024),
         answer(status="404 Not Found"),
         answer(b"<svg/>", headers={"Content-Type": "image/svg+xml"}),
     ],

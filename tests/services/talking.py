@@ -12,6 +12,7 @@ from talkabiz.domain.content import Kind
 from talkabiz.domain.wishes import Wish
 from talkabiz.services.allowances import Allowances, Quotas
 from talkabiz.services.chatting import Chatting, Rooms
+from talkabiz.services.conversations import Conversations
 from talkabiz.services.fetching import Fetch
 from talkabiz.services.media import MediaStore
 from talkabiz.services.media_files import Files
@@ -44,10 +45,12 @@ class Talk:
 
 
 @asynccontextmanager
-async def open_talk(line: Line, folder: Path, fetch: Fetch = fetch_nothing) -> AsyncIterator[Talk]:
+async def open_talk(
+    line: Line, folder: Path, fetch: Fetch = fetch_nothing, conversations: Conversations | None = None
+) -> AsyncIterator[Talk]:
     clock, writer = line.clock, line.writer
     media = MediaStore(Files.open(folder / "media"), writer, clock, fetch, Voices(), days=30)
-    chatting = Chatting(line.conversations, media, writer=writer, journal=line.journal, clock=clock)
+    chatting = Chatting(conversations or line.conversations, media, writer=writer, journal=line.journal, clock=clock)
     async with AsyncExitStack() as stack:
         stack.callback(media.close)
         await stack.enter_async_context(chatting.hearing())

@@ -13,12 +13,12 @@ import pytest
 
 from talkabiz.domain.answers import CallFailed, Group, Member
 from talkabiz.domain.content import Edit, Kind, Media, Reaction, Ref, Revoke, Stored, Text, Unknown
-from talkabiz.domain.heard import BacklogHeard, GroupHeard, PresenceHeard, TypingHeard
+from talkabiz.domain.heard import BacklogHeard, GroupHeard, PresenceHeard, ReceiptType, TypingHeard
 from talkabiz.domain.message import Direction, Origin, Status
 from talkabiz.services import inbound as module
 from talkabiz.services.spool import Spool
 from talkabiz.store import heard as kept, kliens, media
-from talkabiz.store.database import transaction
+from talkabiz.store.database import connected, transaction
 from talkabiz.store.errors import StoreError
 from talkabiz.store.writing import Tell, Writer
 from tests.fakes import NOW
@@ -32,6 +32,7 @@ from tests.services.hearing import (
     count_kept,
     message,
     open_hearing,
+    receipt,
     source,
     undecryptable,
 )
@@ -251,6 +252,30 @@ async def test_what_could_not_be_read_is_shown_and_then_replaced(hearing: Hearin
     assert (told.type, told.data["id"], told.data["status"]) == ("message", shown.data["id"], "received")
     assert (told.data["text"], told.data["type"]) == ("baru", "text")
     assert (await hearing.chat(klien_id)).unread == 1
+
+
+async def test_what_could_not_be_read_is_replaced_though_the_phone_has_read_it(hearing: Hearing, klien_id: int) -> None:
+    first = source()
+    own = receipt(ReceiptType.READ_SELF, first.id, from_me=True)
+    (shown,) = await hearing.hear_all(klien_id, undecryptable(first), own)
+    assert (await hearing.chat(klien_id)).unread == 0
+    told, read = await hearing.hear_all(klien_id, message("terbaca", first), own)
+    assert (told.data["id"], told.data["text"], told.data["status"]) == (shown.data["id"], "terbaca", "received")
+    assert (read.type, read.data["status"]) == ("message_status", "read")
+    assert (await hearing.chat(klien_id)).unread == 0
+
+
+async def test_what_could_not_be_read_is_replaced_by_its_author_alone(hearing: Hearing, klien_id: int) -> None:
+    hearing.words.groups[GROUP] = Group(GROUP, "Pelanggan", ANI, ())
+    first = source(GROUP, ANI)
+    forged = message("palsu", source(GROUP, BUDI, id_=first.id))
+    (shown,) = await hearing.hear_all(klien_id, undecryptable(first), forged)
+    forged_file = message(Media(Kind.IMAGE, STORED, "image/png"), forged.source)
+    assert await hearing.hear_all(klien_id, forged_file) == []
+    _, rows = await connected().execute_query("SELECT id FROM media")
+    assert list(rows) == []
+    (told,) = await hearing.hear_all(klien_id, message("asli", first), forged)
+    assert (told.data["id"], told.data["text"], told.data["from"]["jid"]) == (shown.data["id"], "asli", ANI)
 
 
 async def test_the_file_of_a_message_waits_to_be_fetched(hearing: Hearing, klien_id: int) -> None:

@@ -100,7 +100,7 @@ async def test_a_stream_is_read_from_where_it_stands(cabinet: Cabinet, klien_id:
         (Kind.STICKER, samples.picture("WEBP") + bytes(MB), None, MediaTooLarge),
         (Kind.VOICE, samples.PDF, None, MediaRefused),
         (Kind.VIDEO, samples.HTML, "video/mp4", MediaRefused),
-        (Kind.DOCUMENT, samples.EXE, "application/pdf", MediaRefused),
+        (Kind.DOCUMENT, samples.EXE, "image/png", MediaRefused),
     ],
     ids=lambda value: str(value) if isinstance(value, Kind) else "",
 )

@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from talkabiz.domain.answers import CallFailed
-from talkabiz.domain.media_rules import LARGEST
+from talkabiz.domain.media_rules import LARGE, LARGEST
 from talkabiz.domain.message import MediaState
 from talkabiz.services import media_arrivals
 from talkabiz.services.media_arrivals import (
-    LARGE,
     LONGEST_SECONDS,
     MOST_AT_ONCE,
     MOST_OF_A_KLIEN,
     MOST_TRIES,
     PAGE,
+    PAUSE_SECONDS,
     Arrivals,
 )
 from talkabiz.services.voices import Voices
@@ -72,7 +72,9 @@ class Post:
     def attempts(self) -> dict[int, str]:
         return self.connected
 
-    async def expect(self, klien_id: int, source: bytes = b"raw", mimetype: str = "image/jpeg", size: int = 1) -> int:
+    async def expect(
+        self, klien_id: int, source: bytes = b"raw", mimetype: str = "image/jpeg", size: int | None = 1
+    ) -> int:
         """A message with a file has come in."""
         async with transaction():
             now = self.cabinet.clock.now()
@@ -220,6 +222,20 @@ async def test_what_is_too_large_is_not_asked_for(post: Post, klien_id: int) -> 
     assert (state.status, state.error, post.phones.asked) == ("failed", "media_too_large", [])
 
 
+async def test_what_turns_out_too_large_is_given_up_and_not_kept(
+    post: Post, klien_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media_arrivals, "LARGEST", len(JPEG) - 1)
+    post.phones.answers[b"raw"] = JPEG
+
+    media_id = await post.expect(klien_id)
+    state = await post.settled(klien_id, media_id)
+
+    assert (state.status, state.error, len(post.phones.asked)) == ("failed", "media_too_large", 1)
+    assert post.cabinet.on_disk() == []
+    assert post.changed == [(klien_id, media_id)]
+
+
 async def test_a_link_that_is_down_for_a_moment_is_no_try(post: Post, klien_id: int) -> None:
     post.phones.answers[b"raw"] = CallFailed("not_connected")
     media_id = await post.expect(klien_id)
@@ -250,8 +266,9 @@ async def test_one_klien_s_many_files_leave_places_for_others(post: Post, klien_
     assert len(post.phones.asked) == len(wanted)
 
 
-async def test_large_files_come_one_at_a_time(post: Post, klien_id: int) -> None:
-    large = [await post.expect(klien_id, b"large", size=LARGE + 1) for _ in range(3)]
+@pytest.mark.parametrize("size", [LARGE + 1, 0, None])
+async def test_large_files_come_one_at_a_time_and_those_of_no_size(post: Post, klien_id: int, size: int | None) -> None:
+    large = [await post.expect(klien_id, b"large", size=size) for _ in range(3)]
     small = await post.expect(klien_id, b"small")
     post.phones.answers[b"small"] = JPEG
 
@@ -261,6 +278,17 @@ async def test_large_files_come_one_at_a_time(post: Post, klien_id: int) -> None
     post.phones.answers[b"large"] = JPEG
     for media_id in large:
         assert (await post.settled(klien_id, media_id)).status == "stored"
+
+
+async def test_one_klien_s_many_large_files_leave_places_for_others(post: Post, klien_id: int) -> None:
+    other = (await kliens.add("Warung")).id
+    post.connected[other] = "other"
+    for _ in range(2 * PAGE):
+        await post.expect(klien_id, b"large", size=None)
+    post.phones.answers[b"small"] = JPEG
+
+    assert (await post.settled(other, await post.expect(other, b"small"))).status == "stored"
+    assert post.phones.asked == [("run", b"large"), ("other", b"small")]
 
 
 async def test_a_klien_erased_meanwhile_leaves_no_file(post: Post, klien_id: int) -> None:
@@ -308,3 +336,42 @@ async def test_a_database_that_fails_for_a_while_ends_nothing(
         await asyncio.sleep(0.15)
 
     assert (await post.settled(klien_id, media_id)).status == "stored"
+
+
+async def test_what_can_t_be_stored_leaves_no_file_and_is_fetched_again_after_a_pause(
+    post: Post, klien_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise StoreError
+
+    post.phones.answers[b"raw"] = JPEG
+    with monkeypatch.context() as patch:
+        patch.setattr(media, "set_stored", full)
+        media_id = await post.expect(klien_id)
+        await post.tried(1)
+        await asyncio.sleep(0.2)  # the net looked meanwhile
+        assert len(post.phones.asked) == 1
+        assert post.cabinet.on_disk() == []
+        assert (await post.state(klien_id, media_id)).status == "pending"
+    post.cabinet.clock.advance(PAUSE_SECONDS)
+
+    assert (await post.settled(klien_id, media_id)).status == "stored"
+    assert len(post.cabinet.on_disk()) == 1
+
+
+async def test_a_fault_while_it_is_stored_is_a_failure_like_others(
+    post: Post, klien_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fault(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(media, "set_stored", fault)
+    post.phones.answers[b"raw"] = JPEG
+    media_id = await post.expect(klien_id)
+    for tries in range(1, MOST_TRIES):
+        await post.tried(tries)
+        await asyncio.sleep(0.1)
+        post.cabinet.clock.advance(LONGEST_SECONDS)
+
+    assert (await post.settled(klien_id, media_id)).error == "media_not_fetched"
+    assert (len(post.phones.asked), post.cabinet.on_disk()) == (MOST_TRIES, [])

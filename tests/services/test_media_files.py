@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from talkabiz.services.media_files import COMING, LOST, Files, MediaDirError
 
@@ -120,6 +121,35 @@ def test_a_klien_s_files_go_and_others_stay(files: Files) -> None:
     assert not files.path(mine).exists()
     assert files.path(other).exists()
     assert files.kliens() == [11]
+
+
+def test_with_a_klien_s_files_go_those_that_were_set_aside(files: Files) -> None:
+    for klien_id in (1, 1, 11):
+        put(files, klien_id)
+        files.set_aside(klien_id, (), older_than=-1)
+
+    files.remove_klien(1)
+
+    assert [path.name.partition("-")[0] for path in (files.root / LOST).iterdir()] == ["11"]
+
+
+def test_a_klien_s_files_that_can_t_be_deleted_are_told_in_the_log(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    kept, lost = put(files, 1), put(files, 1)
+    files.set_aside(1, {kept}, older_than=-1)
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(os, "unlink", refuse)
+        patch.setattr(Path, "unlink", refuse)
+        files.remove_klien(1)
+        files.remove_klien(2)
+
+    told = {Path(line["path"]).name for line in logs if line["why"] == "[Errno 13] Permission denied"}
+    assert told == {files.path(kept).name, lost.replace("/", "-")}
+    assert {(line["event"], line["klien_id"]) for line in logs} == {("media_not_deleted", 1)}
 
 
 def test_what_no_row_knows_is_set_aside_once_it_is_old_enough(files: Files) -> None:

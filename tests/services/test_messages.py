@@ -13,6 +13,7 @@ from talkabiz.domain.errors import IllegalState, InvalidInput, NotFound, Unreach
 from talkabiz.domain.media_errors import MediaRefused
 from talkabiz.domain.message import Message, Origin, Status
 from talkabiz.domain.message_errors import KeyReused
+from talkabiz.services import chat_calls
 from talkabiz.store import arrivals, kliens, messages, parties
 from talkabiz.store.database import transaction
 from tests.fakes import NOW
@@ -256,6 +257,30 @@ async def test_reading_a_message_reads_all_before_it_in_its_chat(post: Post, sho
     assert [await post.status(shop, each.id) for each in found] == [Status.READ, Status.READ, Status.RECEIVED]
     assert (await parties.chats(shop, None, 9))[0].unread == 1
     await post.reach(found[0].id, "read")
+
+
+async def test_all_before_it_are_read_however_many_they_are(
+    post: Post, shop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_calls, "MOST_READ", 2)
+    found = [await hear(shop, f"IN{n}") for n in range(6)]
+    await post.messages.mark_read(shop, found[4].id)
+    assert [call[2] for call in post.conversations.calls] == [("IN0", "IN1"), ("IN2", "IN3"), ("IN4",)]
+    assert [await post.status(shop, each.id) for each in found] == [Status.READ] * 5 + [Status.RECEIVED]
+    assert (await parties.chats(shop, None, 9))[0].unread == 1
+
+
+async def test_of_many_those_are_read_that_whatsapp_took(
+    post: Post, shop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_calls, "MOST_READ", 2)
+    found = [await hear(shop, f"IN{n}") for n in range(5)]
+    first = asyncio.create_task(post.conversations.be_called("mark_read", 1))
+    first.add_done_callback(lambda _: post.conversations.fail("mark_read", "unanswered"))
+    with pytest.raises(Unreachable):
+        await post.messages.mark_read(shop, found[-1].id)
+    assert [await post.status(shop, each.id) for each in found] == [Status.READ] * 2 + [Status.RECEIVED] * 3
+    assert (await parties.chats(shop, None, 9))[0].unread == 3
 
 
 async def test_in_a_group_each_author_is_told_of_his_own(post: Post, shop: int) -> None:

@@ -14,6 +14,7 @@ from talkabiz.domain import inputs as i
 from talkabiz.domain.content import Edit, Kind, Media, Ref
 from talkabiz.domain.heard import ReceiptType
 from talkabiz.domain.message import Status
+from talkabiz.services import delivery
 from talkabiz.services.audit import Audit
 from talkabiz.services.kliens import Kliens
 from talkabiz.services.turns import MOST_TRIES, Done, Plan, Turns
@@ -381,6 +382,45 @@ async def test_what_is_done_is_stored_before_a_file_is_uploaded(post: Post, shop
     assert await post.status(shop, second) is Status.QUEUED
     post.conversations.before_upload.set()
     await post.reach(second, "sent")
+
+
+async def test_of_large_files_one_at_a_time_is_read_and_uploaded(
+    post: Post, shop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "LARGE", 15)
+    reads, read = [], post.media.read
+
+    async def noted(klien_id: int, media_id: int) -> bytes:
+        reads.append(media_id)
+        return await read(klien_id, media_id)
+
+    monkeypatch.setattr(post.media, "read", noted)
+    other = (await kliens.add("Toko Bulan")).id
+    await post.bench.link(other, "628999999999")
+    post.conversations.before_upload = asyncio.Event()
+    sent = []
+    for klien_id, data in ((shop, b"%PDF-1.4 large\n"), (other, b"%PDF-1.4 large\n")):
+        file = await post.media.add(klien_id, data + b"%%EOF\n", kind=Kind.DOCUMENT)
+        sent.append((await post.accept(klien_id, None, kind=Kind.DOCUMENT, media_id=file.id)).message.id)
+    await post.conversations.be_called("upload", 1)
+    await post.rest()
+    assert len(reads) == 1
+    post.conversations.before_upload.set()
+    for message_id in sent:
+        await post.reach(message_id, "sent")
+    assert len(reads) == 2
+
+
+async def test_small_files_wait_for_no_large_one(post: Post, shop: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "LARGE", 15)
+    other = (await kliens.add("Toko Bulan")).id
+    await post.bench.link(other, "628999999999")
+    post.conversations.before_upload = asyncio.Event()
+    for klien_id, data in ((shop, b"%PDF-1.4 large\n%%EOF\n"), (other, b"%PDF-1.4\n%%EOF\n")):
+        file = await post.media.add(klien_id, data, kind=Kind.DOCUMENT)
+        await post.accept(klien_id, None, kind=Kind.DOCUMENT, media_id=file.id)
+    await post.conversations.be_called("upload", 2)
+    post.conversations.before_upload.set()
 
 
 async def test_an_upload_that_fails_for_now_is_repeated(post: Post, shop: int) -> None:

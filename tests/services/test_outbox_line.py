@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,8 @@ import pytest
 
 from talkabiz.domain.content import Contact, Kind, Location, Media, Poll, Text
 from talkabiz.domain.wishes import Wish
-from talkabiz.services.allowances import Allowances, Quotas
-from talkabiz.services.chatting import Chatting, Rooms
-from talkabiz.services.media import MediaStore
-from talkabiz.services.media_files import Files
-from talkabiz.services.voices import Voices
 from tests.services.line import ANI, BUDI, NOBODY, OTHER_SHOP, SHOP, Line, jid
-from tests.services.sending import OFF, fetch_nothing
+from tests.services.talking import Talk, open_talk
 
 from talkabiz.whatsapp.conversations import LocalConversations  # isort: skip # needs the library, which the line loads
 
@@ -31,28 +24,7 @@ PATIENCE_SECONDS = 2.0
 VCARD = "BEGIN:VCARD\nVERSION:3.0\nFN:Ani\nEND:VCARD"
 
 
-@dataclass
-class Desk:
-    line: Line
-    rooms: Rooms
-    media: MediaStore
-
-    async def link(self, number: str = SHOP) -> int:
-        klien_id = await self.line.link(number)
-        await self.rooms.messages.set_pace(klien_id, OFF)
-        return klien_id
-
-    async def send(
-        self, klien_id: int, text: str | None = "halo", to: str = ANI, kind: Kind = Kind.TEXT, **more: Any
-    ) -> int:
-        return (await self.rooms.messages.send(klien_id, Wish(to, kind, text, **more))).message.id
-
-    async def told(self, message_id: int, status: str) -> dict[str, Any]:
-        return await self.hear(lambda data: data["id"] == message_id and data["status"] == status)
-
-    async def hear(self, is_right: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        return (await self.line.wait(lambda event: event.type.startswith("message") and is_right(event.data))).data
-
+class Desk(Talk):
     async def error(self, message_id: int, status: str = "failed") -> str:
         return str((await self.told(message_id, status))["error"]["code"])
 
@@ -63,18 +35,11 @@ class Desk:
 
 @pytest.fixture(name="desk")
 async def _desk(line: Line, tmp_path: Path) -> AsyncIterator[Desk]:
-    clock, writer = line.clock, line.writer
     loop = asyncio.get_running_loop()
     conversations = LocalConversations(line.whatsapp, loop=loop, send_seconds=PATIENCE_SECONDS)
-    media = MediaStore(Files.open(tmp_path / "media"), writer, clock, fetch_nothing, Voices(), days=30)
-    chatting = Chatting(conversations, media, writer=writer, journal=line.journal, clock=clock)
-    async with AsyncExitStack() as stack:
-        stack.callback(media.close)
-        await stack.enter_async_context(chatting.hearing())
-        stack.push_async_callback(conversations.shutdown, 0)
-        allowances = Allowances(clock, Quotas())
-        rooms = await stack.enter_async_context(chatting.open(line.sessions.links, allowances, drain_seconds=0))
-        yield Desk(line, rooms, media)
+    async with open_talk(line, tmp_path, conversations=conversations) as talk:
+        yield Desk(talk.line, talk.rooms, talk.media)
+    await conversations.shutdown(0)
 
 
 async def test_each_kind_reaches_a_phone_as_it_was_wished_for(desk: Desk) -> None:

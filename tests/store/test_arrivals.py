@@ -10,7 +10,8 @@ from talkabiz.domain.klien import Klien
 from talkabiz.domain.message import Direction, Message, Origin, Party, Status
 from talkabiz.store import arrivals, kliens, messages, parties
 from talkabiz.store.database import transaction
-from tests.store.chatting import GROUP, NUMBER, accept, hear, meet
+from talkabiz.store.reading import note_read_up_to
+from tests.store.chatting import GROUP, NUMBER, accept, hear, meet, move
 from tests.store.conftest import NOW, later
 
 
@@ -88,6 +89,31 @@ async def test_one_that_could_not_be_read_gives_way_to_the_one_that_can_be_and_c
     assert await hear(klien.id, party, "A", "third") is None
     (chat,) = await parties.chats(klien.id, None, 9)
     assert (chat.unread, chat.last) == (1, readable)
+
+
+async def test_one_that_could_not_be_read_was_still_to_come_though_it_was_read_as_such(klien: Klien) -> None:
+    party = await meet(klien.id)
+    blank = await hear(klien.id, party, "A", "", status=Status.UNDECRYPTABLE, kind=Kind.UNKNOWN)
+    assert blank
+    assert await move(klien.id, blank, Status.READ) is None
+    async with transaction():
+        await note_read_up_to(klien.id, party.id, blank.id)
+    readable = await hear(klien.id, party, "A", "terbaca")
+    assert readable
+    assert (readable.id, readable.text) == (blank.id, "terbaca")
+    (chat,) = await parties.chats(klien.id, None, 9)
+    assert (chat.unread, chat.last) == (0, readable)
+
+
+async def test_one_that_could_not_be_read_gives_way_to_nobody_elses(klien: Klien) -> None:
+    group, author, other = await meet(klien.id, GROUP), await meet(klien.id, NUMBER), await meet(klien.id, "1@lid")
+    blank = await hear(klien.id, group, "A", "", sender_id=author.id, status=Status.UNDECRYPTABLE)
+    assert await hear(klien.id, group, "A", "palsu", sender_id=other.id) is None
+    assert await hear(klien.id, group, "A", "palsu", sender_id=None, source=Origin.PHONE, status=Status.SENT) is None
+    assert await messages.by_wa_id(klien.id, group.id, "A") == blank
+    readable = await hear(klien.id, group, "A", "terbaca", sender_id=author.id)
+    assert readable
+    assert (readable.text, readable.sender) == ("terbaca", author)
 
 
 async def test_nothing_is_taken_into_a_chat_of_another_klien(klien: Klien) -> None:

@@ -39,3 +39,14 @@ async def test_what_fails_is_kept_and_handed_out_a_few_times(klien: Klien) -> No
             await heard.failed(bad.id, "ValueError: nonsense")
     assert await heard.next(9) == [good]
     assert await heard.count() == 2
+
+
+async def test_what_has_failed_before_keeps_its_place(klien: Klien) -> None:
+    await add(*((klien.id, 1, each) for each in (b"a", b"b", b"c", b"d")))
+    rows = await heard.next(9)
+    async with transaction():
+        for row, times in zip(rows, (0, 2, 1, 0), strict=True):
+            for _ in range(times):
+                await heard.failed(row.id, "ValueError: nonsense")
+    assert [row.data for row in await heard.next(9)] == [b"a", b"b", b"c", b"d"]
+    assert [row.data for row in await heard.next(3)] == [b"a", b"b", b"c"]

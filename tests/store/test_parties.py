@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from talkabiz.domain.content import Kind
 from talkabiz.domain.errors import InvalidInput, NotFound
 from talkabiz.domain.heard import ReceiptType
 from talkabiz.domain.inputs import Me
@@ -13,6 +14,7 @@ from talkabiz.domain.states import Session
 from talkabiz.store import kliens, messages, parties, receipts, sessions
 from talkabiz.store.database import transaction
 from talkabiz.store.errors import StoreError
+from talkabiz.store.reading import note_read_up_to
 from tests.store.chatting import GROUP, LID, NUMBER, NUMBER_OF_OTHER, accept, hear, meet, rows
 from tests.store.conftest import NOW, later
 
@@ -107,6 +109,38 @@ async def test_the_same_message_under_both_addresses_is_one_afterwards_and_the_o
     assert readable
     assert kept
     assert [message.id for message in in_chat] == [readable.id, kept.id]
+    (chat,) = await parties.chats(klien.id, None, 9)
+    assert (chat.unread, chat.last) == (2, in_chat[-1])
+
+
+@pytest.mark.parametrize("has_later", [True, False])
+@pytest.mark.parametrize("first", [LID, NUMBER])
+async def test_a_chat_shows_as_its_last_one_what_is_still_there(klien: Klien, first: str, *, has_later: bool) -> None:
+    chats = [await meet(klien.id, first), await meet(klien.id, NUMBER if first == LID else LID)]
+    kept = await hear(klien.id, chats[0], "A", at=later(1))
+    assert await hear(klien.id, chats[1], "A", at=later(2))  # the later one, and the one that goes
+    last = await hear(klien.id, chats[0], "B", at=later(3)) if has_later else kept
+    await meet(klien.id, NUMBER, LID)
+    assert last
+    (chat,) = await parties.chats(klien.id, None, 9)
+    assert chat.last
+    assert (chat.last.id, chat.last_at) == (last.id, last.at)
+
+
+async def test_of_the_same_message_under_both_addresses_what_was_read_is_not_taken_off(klien: Klien) -> None:
+    hidden, numbered = await meet(klien.id, LID), await meet(klien.id, NUMBER)
+    for chat in (numbered, hidden):
+        await hear(klien.id, chat, "A")
+        await hear(klien.id, chat, "B", kind=Kind.REACTION)
+        message = await hear(klien.id, chat, "C")
+        assert message
+        async with transaction():  # on the phone, which names the last one alone
+            await note_read_up_to(klien.id, chat.id, message.id)
+    await hear(klien.id, hidden, "D")
+    await hear(klien.id, numbered, "E")
+    assert await rows("SELECT unread FROM parties") == [(1,), (1,)]
+    await meet(klien.id, NUMBER, LID)
+    assert (await parties.chats(klien.id, None, 9))[0].unread == 2
 
 
 async def test_a_lid_that_came_with_another_number_moves_to_the_number_that_is_told_last(klien: Klien) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import pytest
@@ -116,6 +119,26 @@ async def test_what_was_read_does_not_become_unread_again(klien: Klien) -> None:
         await parties.note_read(klien.id, chat.id)
     await forget_messages()
     assert (await parties.chats(klien.id, None, 9))[0].unread == 0
+
+
+async def test_a_chat_without_anything_unread_is_not_counted_through(klien: Klien, database: str) -> None:
+    read, unread = await meet(klien.id), await meet(klien.id, GROUP)
+    for number in range(100):
+        for chat in (read, unread):
+            await hear(klien.id, chat, f"A{number}")
+    async with transaction():
+        await parties.note_read(klien.id, read.id)
+    assert effort(database, read) * 10 < effort(database, unread)
+
+
+def effort(url: str, chat: Party) -> int:
+    """Of bringing what a chat shows up to date, in SQLite's own instructions."""
+    count = itertools.count()
+    with closing(sqlite3.connect(url.removeprefix("sqlite://"))) as file:
+        file.execute("SELECT 1 FROM parties")  # reads the schema
+        file.set_progress_handler(lambda: next(count) < 0, 1)
+        file.execute(retention._CHAT, ["in", "received", "undecryptable", chat.id])
+    return next(count)
 
 
 async def test_messages_go_in_lots_and_what_is_young_is_not_looked_through(klien: Klien) -> None:

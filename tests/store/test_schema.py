@@ -20,6 +20,8 @@ from talkabiz.domain.states import Session
 from talkabiz.store import (
     arrivals,
     database as store,
+    heard,
+    joining,
     kliens,
     media,
     messages,
@@ -134,6 +136,7 @@ def test_what_is_looked_up_has_an_index(empty_database: Path) -> None:
         (receipts._SUMS, "chat_id=? AND wa_id=?"),
         (receipts._UNCLAIMED, "chat_id=?"),
         (media._OUTLIVED, "status=? AND expires_at<?"),
+        (heard._NEXT, "tries=?"),
         ("DELETE FROM messages WHERE chat_id = ?", "chat_id=?"),  # as it goes with its klien
         ("DELETE FROM receipts WHERE chat_id = ?", "chat_id=?"),
     ],
@@ -145,6 +148,14 @@ def test_what_is_asked_of_messages_looks_through_no_more_than_it_must(
     assert f"({terms})" in plan
     assert "SCAN messages" not in plan
     assert "SCAN parties" not in plan
+    assert "SCAN heard" not in plan
+
+
+@pytest.mark.parametrize("statement", [joining._TWICE, *joining._ONCE, *joining._ALL])
+def test_to_join_two_parties_looks_through_what_is_theirs_alone(empty_database: Path, statement: str) -> None:
+    plan = plan_of(empty_database, statement)
+    assert not re.search(r"SCAN \w", plan)  # what a subquery has found, in brackets, may be
+    assert "(klien_id=?)" not in plan
 
 
 def plan_of(path: Path, question: str) -> str:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
+import warnings
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from quart import request
 from quart.datastructures import FileStorage
+from quart.formparser import FormDataParser
+from werkzeug.datastructures import Headers
 
 from talkabiz.domain.access import Scope
-from talkabiz.web.uploads import HELD, LARGEST_MESSAGE, HeldBody
+from talkabiz.web.uploads import HELD, LARGEST_BODY, LARGEST_MESSAGE, LARGEST_UPLOAD, HeldBody
 from tests.edges import API_KEY, Client, House, open_house, serving
 from tests.web.test_messages import PNG, form
 
@@ -110,6 +116,18 @@ async def test_a_kliens_files_go_with_it(admin: Client, klien_id: int, path: str
     assert [file for file in (tmp_path / "media").rglob("*") if file.is_file()] == []
 
 
+async def test_what_is_no_form_is_not_read_as_one(admin: Client, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(*_: Any, **__: Any) -> None:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(FormDataParser, "parse", parse)
+    for type_ in ("application/x-www-form-urlencoded", "application/x-url-encoded", "text/plain", ""):
+        problem = await admin.refusal(
+            "POST", path, data=b"a=1&" * 1000, headers={"Content-Type": type_}, expect=422, code="invalid_input"
+        )
+        assert problem["fields"].keys() == {"file"}
+
+
 # --- how much ---------------------------------------------------------------------------------------------------------
 
 
@@ -127,6 +145,54 @@ async def test_a_large_file_passes_and_a_larger_one_does_not(tmp_path: Path) -> 
             body = b'{"to": "628111111111", "text": "' + b"x" * LARGEST_MESSAGE + b'"}'
             async with http.post(f"{path}/messages", data=io.BytesIO(body)) as answer:
                 assert (answer.status, (await answer.json())["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize(
+    ("where", "type_", "most"),
+    [
+        ("media", "multipart/form-data; boundary=x", LARGEST_UPLOAD),
+        ("media", "Multipart/Form-Data ;boundary=x", LARGEST_UPLOAD),
+        ("media", "multipart/form-datax", LARGEST_BODY),
+        ("media", "application/x-www-form-urlencoded", LARGEST_BODY),
+        ("messages", "multipart/form-data; boundary=x", LARGEST_UPLOAD),
+        ("messages", "multipart/form-datax; boundary=x", LARGEST_MESSAGE),
+        ("messages", "multipart/form-data-x", LARGEST_MESSAGE),
+        ("messages", "application/json", LARGEST_MESSAGE),
+    ],
+)
+async def test_only_a_form_may_be_as_large_as_one(house: House, where: str, type_: str, most: int) -> None:
+    path, headers = f"/api/v1/kliens/1/{where}", Headers({"Content-Type": type_})
+    async with house.app.test_request_context(path, method="POST", headers=headers):
+        assert request.max_content_length == most
+
+
+@pytest.mark.parametrize(
+    ("many", "size"), [(1000, 1), (1000, 100_000), (20, 100_000)], ids=["many", "many and large", "large"]
+)
+@pytest.mark.parametrize("name", ['"type"', '"file"; filename="x"'], ids=["fields", "files"])
+async def test_what_a_form_has_in_memory_is_little(tmp_path: Path, name: str, many: int, size: int) -> None:
+    part = f"--x\r\nContent-Disposition: form-data; name={name}\r\n\r\n".encode() + b"x" * size + b"\r\n"
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(many):
+            yield part
+        yield b"--x--\r\n"
+
+    async with open_house(tmp_path) as house, serving(house) as address:
+        headers = {"X-Api-Key": API_KEY, "Content-Type": "multipart/form-data; boundary=x"}
+        path = f"{address}/api/v1/kliens/{await house.add_klien()}/media"
+        async with aiohttp.ClientSession(headers=headers) as http, http.post(path, data=parts()) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (413, "too_large")
+
+
+async def test_a_form_that_breaks_off_leaves_no_file_open(admin: Client, path: str) -> None:
+    begun = b'--x\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n' + bytes(1000)
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        problem = await admin.refusal("POST", path, data=begun, headers=headers, expect=422, code="invalid_input")
+        gc.collect()
+    assert problem["fields"].keys() == {"file"}
 
 
 async def test_a_stranger_uploads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from quart.datastructures import FileStorage
 
 from talkabiz.domain.access import Scope
 from talkabiz.domain.content import Kind
+from talkabiz.domain.errors import IllegalState
+from talkabiz.store.database import connected
 from tests.edges import Client, House
 
 Json = dict[str, Any]
@@ -20,6 +23,7 @@ ANI, GROUP = "628111111111", "120363000000000001@g.us"
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
+PNG_TEXT = base64.b64encode(PNG).decode()
 PNG_URL = "https://example.com/nota.png"
 
 
@@ -125,6 +129,15 @@ async def test_a_file_goes_along_as_a_form(house: House, sender: Client, path: s
     answer = await sender.send("GET", message["media"]["url"])
     assert await answer.get_data() == PNG
     assert (await sender.ask("POST", path, **form(to=ANI), expect=202))["type"] == "document"
+
+
+async def test_a_form_may_mention_as_many(sender: Client, path: str) -> None:
+    names = "".join(f'--x\r\nContent-Disposition: form-data; name="mentions"\r\n\r\n{ANI}\r\n' for _ in range(256))
+    file = '--x\r\nContent-Disposition: form-data; name="file"; filename="nota.txt"\r\n\r\nisi\r\n--x--\r\n'
+    to = f'--x\r\nContent-Disposition: form-data; name="to"\r\n\r\n{GROUP}\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    message = await sender.ask("POST", path, data=(names + to + file).encode(), headers=headers, expect=202)
+    assert len(message["mentions"]) == 256
 
 
 async def test_a_file_that_is_there_can_be_sent_again(sender: Client, path: str) -> None:
@@ -361,6 +374,70 @@ async def test_a_long_key_is_a_key(sender: Client, path: str) -> None:
     for replayed in (False, True):
         answer = await sender.send("POST", path, json={"to": ANI, "text": "halo"}, headers=headers)
         assert ("Idempotent-Replayed" in answer.headers) is replayed
+
+
+# --- files that nobody needs ------------------------------------------------------------------------------------------
+
+
+def kept(tmp_path: Path) -> list[Path]:
+    return [file for file in (tmp_path / "media").rglob("*") if file.is_file()]
+
+
+async def rows() -> int:
+    return len((await connected().execute_query("SELECT id FROM media"))[1])
+
+
+async def test_a_file_of_a_message_that_cannot_be_is_not_even_fetched(
+    house: House, admin: Client, sender: Client, path: str, tmp_path: Path
+) -> None:
+    house.fetch.files[PNG_URL] = (PNG, "image/png")
+    body: Json = {"to": ANI, "type": "image", "media": {"url": PNG_URL}}
+    for wrong in ({"to": "12"}, {"reply_to": 99}, {"send_at": "2099-11-25T10:00:00Z"}, {"mentions": ["12"]}):
+        problem = await sender.refusal("POST", path, json={**body, **wrong}, expect=422, code="invalid_input")
+        assert problem["fields"].keys() == wrong.keys()
+    unlinked = f"/api/v1/kliens/{await house.add_klien('Toko Bulan')}/messages"
+    for how in ({"json": body}, {"json": {**body, "media": {"base64": PNG_TEXT}}}, form(to=ANI)):
+        await admin.refusal("POST", unlinked, **how, expect=409, code="illegal_state")
+    assert (house.fetch.asked, kept(tmp_path), await rows()) == ([], [], 0)
+
+
+async def test_a_file_goes_with_the_message_that_was_refused_meanwhile(
+    house: House, sender: Client, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send(*_: Any, **__: Any) -> None:
+        assert len(kept(tmp_path)) == 1
+        raise IllegalState
+
+    monkeypatch.setattr(house.desk.messages, "send", send)
+    await sender.refusal("POST", path, **form(to=ANI), expect=409, code="illegal_state")
+    assert (kept(tmp_path), await rows()) == ([], 0)
+
+
+async def test_ten_at_once_with_one_key_store_one_file(sender: Client, path: str, tmp_path: Path) -> None:
+    headers = {"Idempotency-Key": "order-1"}
+    answers = await asyncio.gather(
+        *(sender.ask("POST", path, **form(to=ANI, type="image"), headers=headers, expect=202) for _ in range(10))
+    )
+    assert len({answer["media"]["id"] for answer in answers}) == 1
+    assert (len(kept(tmp_path)), await rows()) == (1, 1)
+    assert await (await sender.send("GET", answers[0]["media"]["url"])).get_data() == PNG
+
+
+async def test_an_uploaded_file_stays_whatever_becomes_of_its_message(
+    sender: Client, path: str, tmp_path: Path
+) -> None:
+    media = await sender.ask("POST", path.replace("/messages", "/media"), **form(), expect=201)
+    body = {"to": ANI, "type": "image", "media": {"media_id": media["id"]}, "reply_to": 99}
+    await sender.refusal("POST", path, json=body, expect=422, code="invalid_input")
+    assert (len(kept(tmp_path)), await rows()) == (1, 1)
+
+
+async def test_a_file_that_a_message_has_is_not_removed(
+    house: House, klien_id: int, sender: Client, path: str, tmp_path: Path
+) -> None:
+    message = await sender.ask("POST", path, **form(to=ANI), expect=202)
+    await house.desk.media.remove(klien_id, message["media"]["id"])
+    assert (len(kept(tmp_path)), await rows()) == (1, 1)
 
 
 # --- looking, cancelling, reading -------------------------------------------------------------------------------------

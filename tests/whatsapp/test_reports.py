@@ -20,6 +20,8 @@ from talkabiz.whatsapp.run import Run
 from tests.faults.gateway import SHORT, WATCH_SECONDS, Gateway, gateway, number_of, opened_database
 from tests.whatsapp.keepalive import hurried_keepalive
 
+pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
+
 HASTY = replace(SHORT, link_loss_seconds=0.3, route_seconds=0.6, reconnect_seconds=1, scan_stall_seconds=1)
 
 
