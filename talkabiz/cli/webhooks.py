@@ -9,7 +9,7 @@ import typer
 
 from talkabiz.cli.options import AsJson, KlienId
 from talkabiz.cli.printing import EXIT_USAGE, Failed, say, say_json, say_table
-from talkabiz.cli.server import Key, Server, Silence, Url, no_server
+from talkabiz.cli.server import Broken, Key, Server, Silence, Url, no_server
 from talkabiz.domain.errors import NotFound
 from talkabiz.domain.webhook_wishes import EVENTS
 
@@ -111,10 +111,20 @@ def _ask(server: Server, *what: Any) -> Json:
     """Raises Failed, also where nobody answers."""
     try:
         return server.ask(*what)
+    except Broken:
+        raise _no_answer(server.url) from None
     except Silence:
         raise no_server(server.url) from None
     except Failed as failure:
         raise _nothing_there() if failure.code == NotFound.code else failure from None
+
+
+def _no_answer(url: str) -> Failed:
+    return Failed(
+        "no_answer",
+        f"Server di {url} tidak menjawab tepat waktu. Mungkin sudah dikerjakan: talkabiz webhook list KLIEN_ID",
+        f"The server at {url} didn't answer in time. It may have been done: talkabiz webhook list KLIEN_ID",
+    )
 
 
 def _nothing_there() -> Failed:

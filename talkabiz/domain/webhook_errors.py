@@ -16,6 +16,10 @@ IS_OLDER = Sentence(
     "Webhook ini dibuat oleh webhook_url; hanya memberi tahu perubahan koneksi, dengan secret masuk klien.",
     "This webhook was made by webhook_url: it tells of the connection alone, signed with the klien's incoming secret.",
 )
+IS_REPLAYED = Sentence(
+    "Pengiriman ulang webhook ini sedang berjalan. Tunggu sampai selesai.",
+    "A replay of this webhook is under way. Wait until it is through.",
+)
 
 
 class TooManyWebhooks(TalkabizError):

@@ -49,9 +49,10 @@ def parse_events(names: Sequence[str] | None) -> tuple[Type, ...] | None:
 
 
 def _has_host(text: str) -> bool:
+    """And no port that there can't be."""
     try:
         parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
 

@@ -3,10 +3,10 @@
 A delivery is one event for one endpoint::
 
     pending ─┬─▶ delivered   it was answered with 2xx
-             ├─▶ dead        it was tried as often as the schedule says
-             └─▶ cancelled   its endpoint was removed
+             └─▶ dead        it was tried as often as the schedule says
 
 What is on its way is `pending`: it is sent again where the program ends meanwhile. A replay makes it `pending` again.
+Where its endpoint is removed, so is it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Kind(StrEnum):
 class EndpointStatus(StrEnum):
     ENABLED = "enabled"
     DISABLED = "disabled"
-    REMOVED = "removed"  #: nobody is shown it; it goes with its last delivery
+    REMOVED = "removed"  #: nobody is shown it; it goes with its deliveries, in a moment
 
 
 class DisabledReason(StrEnum):
@@ -71,7 +71,6 @@ class DeliveryStatus(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     DEAD = "dead"
-    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ Address = IPv4Address | IPv6Address
 
 LONGEST_URL = 4096
 HTTPS_PORT = 443
+LARGEST_PORT = 65535
 USUAL_PORTS = {"https": HTTPS_PORT, "http": 80}
 
 # Python's own lists differ from version to version, so these count beside them.
@@ -89,6 +90,8 @@ class Guard:
         if "@" in _AUTHORITY.sub(r"\1", text):
             raise UrlRefused(_NO_CREDENTIALS)
         port = USUAL_PORTS[url.scheme] if url.port is None else url.port
+        if not 0 < port <= LARGEST_PORT:
+            raise UrlRefused
         target = Target(url, host, port, bool({host, f"{host}:{port}"} & self._names))
         _check_host(target)
         if not (target.is_usual or target.is_allowed or self._networks):

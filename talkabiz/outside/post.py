@@ -68,8 +68,8 @@ class Poster:
         Raises:
             UrlRefused: of its form, or of where it leads. A name that leads nowhere may lead somewhere later.
         """
-        target = self._judging.guard.read(url)
         try:
+            target = self._judging.guard.read(url)
             async with asyncio.timeout(JUDGE_SECONDS):
                 await self._judging.find(target)
         except (TimeoutError, UrlUnreachable):

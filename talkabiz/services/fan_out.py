@@ -141,7 +141,7 @@ def _standard(event: Event, endpoints: Sequence[Endpoint]) -> Iterator[NewEvent]
         return
     type_, data = what
     if wanting := [each.id for each in endpoints if each.kind is Kind.STANDARD and each.wants(type_)]:
-        public_id = deliveries.make_event_id()
+        public_id = deliveries.event_id_of(event, Kind.STANDARD)
         sent = body(public_id, type_, event.at, event.klien_id, event.seq, data)
         yield NewEvent(event.klien_id, public_id, type_, event.seq, sent, wanting, event.id)
 
@@ -156,7 +156,7 @@ def _older(event: Event, endpoints: Sequence[Endpoint], known: dict[int, str | N
         known.update(dict.fromkeys(wanting, now.key))
         yield NewEvent(
             event.klien_id,
-            deliveries.make_event_id(),
+            deliveries.event_id_of(event, Kind.OLDER),
             Type.CONNECTION_UPDATE,
             event.seq,
             older_body(event, now),

@@ -38,6 +38,7 @@ class Hooks:
                 await asyncio.sleep(0)
             yield
         finally:
+            await self.webhooks.stop()
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             await self._fan_out.finish()

@@ -6,6 +6,7 @@ queued here the courier carries out: the bell wakes it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 from talkabiz.domain.access import Caller
 from talkabiz.domain.errors import IllegalState, NotFound
 from talkabiz.domain.webhook_bodies import body, connection_body
-from talkabiz.domain.webhook_errors import IS_DISABLED, IS_OLDER
+from talkabiz.domain.webhook_errors import IS_DISABLED, IS_OLDER, IS_REPLAYED
 from talkabiz.domain.webhooks import Attempt, Delivery, DeliveryStatus, Endpoint, Kind, Type
 from talkabiz.services.audit import Action, Audit
 from talkabiz.services.bell import Bell
@@ -45,6 +46,8 @@ class Deliveries:
         self._clock = clock
         self._audit = audit
         self._bell = bell
+        self._replaying: dict[int, asyncio.Task[int]] = {}
+        """By webhook."""
 
     async def test(self, klien_id: int, webhook_id: int, *, caller: Caller) -> Delivery:
         """A `ping`, queued like every other event, but first of all that waits. Raises NotFound, IllegalState."""
@@ -102,22 +105,38 @@ class Deliveries:
     async def replay_all(
         self, klien_id: int, webhook_id: int, *, since: int = 0, only_dead: bool = False, caller: Caller
     ) -> int:
-        """What came after that `seq`, or of that only what was given up; how many were queued. Raises NotFound,
-        IllegalState.
+        """What came after that `seq`, or of that only what was given up; how many were queued. It goes on to the end
+        also where its caller leaves.
+
+        Raises:
+            NotFound
+            IllegalState: it is disabled, or such a replay of it is under way.
         """
         self._going(await webhooks.get(klien_id, webhook_id))
-        number = await self._replay_lots(klien_id, webhook_id, since, only_dead=only_dead)
-        detail = {"webhook_id": webhook_id, "since": since, "queued": number}
-        await self._audit.note(Action.WEBHOOK_REPLAYED, caller, klien_id, **detail)
-        return number
+        if webhook_id in self._replaying:
+            raise IllegalState(IS_REPLAYED)
+        lots = self._replay_lots(klien_id, webhook_id, since, only_dead=only_dead, caller=caller)
+        self._replaying[webhook_id] = task = asyncio.create_task(lots, name=f"replay webhook {webhook_id}")
+        task.add_done_callback(lambda _: self._replaying.pop(webhook_id))
+        return await asyncio.shield(task)
 
-    async def _replay_lots(self, klien_id: int, webhook_id: int, since: int, *, only_dead: bool) -> int:
+    async def stop(self) -> None:
+        """Replays that are under way end where they are."""
+        tasks = list(self._replaying.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _replay_lots(self, klien_id: int, webhook_id: int, since: int, *, only_dead: bool, caller: Caller) -> int:
         """Each in a transaction of its own, for others wait for it."""
         now, number = self._clock.now(), 0
         place: Place | None = None
 
         async def job(tell: Tell) -> Replayed:
             del tell
+            if place is None:
+                detail = {"webhook_id": webhook_id, "since": since, "status": "dead" if only_dead else "any"}
+                await self._audit.note(Action.WEBHOOK_REPLAYED, caller, klien_id, **detail)
             return await replays.replay_since(klien_id, webhook_id, since, only_dead=only_dead, now=now, place=place)
 
         while True:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from talkabiz.domain.access import Caller
 from talkabiz.domain.errors import IllegalState, InvalidInput, NotFound, Sentence
@@ -29,7 +30,7 @@ from talkabiz.services.ports import Clock
 from talkabiz.services.posting import Judge
 from talkabiz.services.sealing import Seal
 from talkabiz.services.webhook_deliveries import Deliveries, existing
-from talkabiz.store import deliveries, kliens, webhooks
+from talkabiz.store import kliens, webhook_retention, webhooks
 from talkabiz.store.writing import Tell, Writer
 
 
@@ -81,7 +82,7 @@ class Webhooks(Deliveries):
                 secret=sealed,
                 now=self._clock.now(),
             )
-            await self._audit.note(Action.WEBHOOK_ADDED, caller, klien_id, webhook_id=made.id)
+            await self._note_added(made, caller)
             return made
 
         return WithSecret(await self._writer.write(job), secret)
@@ -111,9 +112,7 @@ class Webhooks(Deliveries):
             after = await webhooks.change(klien_id, webhook_id, **{**kept, **wanted})
             if changes.get("enabled") is not None:
                 after = await self._switch(now, is_on=changes["enabled"])
-            await self._audit.note(
-                Action.WEBHOOK_CHANGED, caller, klien_id, webhook_id=webhook_id, changed=" ".join(sorted(changes))
-            )
+            await self._note_changed(existing(after), changes, caller)
             return existing(after)
 
         after = await self._writer.write(job)
@@ -130,7 +129,7 @@ class Webhooks(Deliveries):
             await self._audit.note(Action.WEBHOOK_DELETED, caller, klien_id, webhook_id=webhook_id)
 
         await self._writer.write(job)
-        await self._cancel(klien_id, webhook_id)
+        await self._forget_removed()
 
     async def rotate_secret(self, klien_id: int, webhook_id: int, *, caller: Caller) -> WithSecret:
         """For a day all is signed with both, this one and the one before. Raises NotFound, IllegalState."""
@@ -157,24 +156,24 @@ class Webhooks(Deliveries):
         await self._find_klien(klien_id)
         await self._check_url(url)
 
-        async def job(tell: Tell) -> tuple[Endpoint | None, Endpoint]:
+        async def job(tell: Tell) -> Endpoint:
             del tell
             await self._incoming.ensure(klien_id, caller)
             before = await webhooks.older_of(klien_id)
             if before and before.url == url:
-                return None, before if before.is_enabled else existing(await self._enable(before))
+                return await self._revive(before, caller)
             if before:
                 await webhooks.remove(klien_id, before.id)
+                await self._audit.note(Action.WEBHOOK_DELETED, caller, klien_id, webhook_id=before.id)
             made = await webhooks.add(
                 klien_id, kind=Kind.OLDER, url=url, label="", events=None, secret=None, now=self._clock.now()
             )
-            await self._audit.note(Action.WEBHOOK_ADDED, caller, klien_id, webhook_id=made.id, kind=made.kind.value)
-            return before, made
+            await self._note_added(made, caller)
+            return made
 
-        before, now = await self._writer.write(job)
+        now = await self._writer.write(job)
         self._bell.ring()
-        if before:
-            await self._cancel(klien_id, before.id)
+        await self._forget_removed()
         return now
 
     async def has_incoming_secret(self, klien_id: int) -> bool:
@@ -203,15 +202,38 @@ class Webhooks(Deliveries):
         except UrlRefused as refused:
             raise UrlRefused(refused.message, fields={"url": refused.message.en}) from None
 
+    async def _revive(self, older: Endpoint, caller: Caller) -> Endpoint:
+        """Its address was named again: whoever is there listens anew, unless somebody didn't want that."""
+        if older.is_enabled or older.disabled_reason is DisabledReason.OPERATOR:
+            return older
+        await self._note_changed(older, {"enabled": True}, caller)
+        return existing(await self._enable(older))
+
+    async def _note_added(self, made: Endpoint, caller: Caller) -> None:
+        detail = {"webhook_id": made.id, "kind": made.kind.value, "host": _host(made.url)}
+        await self._audit.note(Action.WEBHOOK_ADDED, caller, made.klien_id, **detail)
+
+    async def _note_changed(self, after: Endpoint, changes: Mapping[str, Any], caller: Caller) -> None:
+        """What was changed; where to, of what others may know: the rest of an address may be a secret."""
+        detail: dict[str, str | int] = {"webhook_id": after.id, "changed": " ".join(sorted(changes))}
+        detail |= {"host": _host(after.url)} if "url" in changes else {}
+        detail |= {"enabled": changes["enabled"]} if changes.get("enabled") is not None else {}
+        await self._audit.note(Action.WEBHOOK_CHANGED, caller, after.klien_id, **detail)
+
     async def _switch(self, endpoint: Endpoint, *, is_on: bool) -> Endpoint | None:
         if is_on:
             return await self._enable(endpoint)
         return await webhooks.disable(endpoint.klien_id, endpoint.id, DisabledReason.OPERATOR, self._clock.now())
 
-    async def _cancel(self, klien_id: int, webhook_id: int) -> None:
-        """What waits for an endpoint that was removed, lot by lot."""
-        while await self._writer.write(lambda _: deliveries.cancel_of(klien_id, webhook_id, self._clock.now())):
+    async def _forget_removed(self) -> None:
+        """Lot by lot, with all that was sent to them: others wait for each."""
+        while await self._writer.write(lambda _: webhook_retention.forget_removed()):
             pass
+
+
+def _host(url: str) -> str:
+    """With the port, if any is named."""
+    return urlsplit(url).netloc
 
 
 def _parse(endpoint: Endpoint, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from ulid import ULID
 
 from talkabiz.domain.errors import NotFound
+from talkabiz.domain.events import Event
 from talkabiz.domain.turns import Line, by_turns
 from talkabiz.domain.webhooks import (
     PLACES,
@@ -43,8 +45,9 @@ LOT = 200
 class NewEvent:
     """An event as it is sent to these endpoints, all of its klien and its kind.
 
-    `public_id`: as `make_event_id`, and the same in `body`. `journal_id` None: it is none of the journal's (`ping`,
-    `webhook.exhausted`). `told`: the connection that endpoints of the older kind know by it.
+    `public_id`: as `event_id_of`, and the same in `body`. `journal_id` None: it is none of the journal's (`ping`,
+    `webhook.exhausted`), and its id as `make_event_id`. `told`: the connection that endpoints of the older
+    kind know by it.
     """
 
     klien_id: int
@@ -78,7 +81,7 @@ _LAST_SEQ = "SELECT seq FROM kliens WHERE id = ?"
 _EVENT = """
     INSERT INTO webhook_events (klien_id, public_id, journal_id, seq, type, kind, body, created_at)
     SELECT id, ?, ?, ?, ?, ?, ?, ? FROM kliens WHERE id = ?
-    ON CONFLICT (klien_id, journal_id, kind) DO UPDATE SET kind = excluded.kind RETURNING id
+    ON CONFLICT DO UPDATE SET kind = excluded.kind RETURNING id
 """
 _MEANT = """
     klien_id = ?1 AND id IN (SELECT value FROM json_each(?2)) AND kind = ?3 AND status = 'enabled'
@@ -122,13 +125,6 @@ _CONCLUDE = """
     UPDATE deliveries SET status = ?, tries = tries + 1, next_at = ?, last_status = ?, last_error = ?, ended_at = ?
     WHERE klien_id = ? AND id = ? RETURNING tries, is_replay
 """
-_CANCEL = """
-    UPDATE deliveries SET status = 'cancelled', next_at = NULL, ended_at = ? WHERE id IN (
-        SELECT deliveries.id FROM webhooks CROSS JOIN deliveries
-            ON webhook_id = webhooks.id AND deliveries.status = 'pending'
-        WHERE webhooks.klien_id = ? AND webhooks.id = ? AND webhooks.status = 'removed' ORDER BY deliveries.id LIMIT ?
-    )
-"""
 _FIRST_WAITING = """
     SELECT MIN(next_at) AS at FROM deliveries WHERE status = 'pending' AND id <> ?2
         AND webhook_id = (SELECT webhook_id FROM deliveries WHERE klien_id = ?1 AND id = ?2)
@@ -140,6 +136,13 @@ _COUNT_PENDING = "SELECT COUNT(*) AS n FROM deliveries WHERE status = 'pending'"
 def make_event_id() -> str:
     """A new one, as receivers see it."""
     return f"evt_{ULID()}"
+
+
+def event_id_of(event: Event, kind: Kind) -> str:
+    """That of the journal's event, each time it is made: also where the one before has been forgotten."""
+    it = f"{event.klien_id} {event.seq} {event.type} {event.at.isoformat()} {kind}"
+    at = int(event.at.timestamp() * 1000)
+    return f"evt_{ULID.from_bytes(at.to_bytes(6, 'big') + sha256(it.encode()).digest()[:10])}"
 
 
 async def cursor() -> int:
@@ -210,8 +213,8 @@ async def due(
 async def conclude(
     delivery: Delivery, verdict: Verdict, answer: Answer, at: datetime, now: datetime
 ) -> Delivery | None:
-    """One try more, which began `at`; the delivery as it is then. None: it isn't pending any more (cancelled, or its
-    klien is gone), and nothing is kept of the try.
+    """One try more, which began `at`; the delivery as it is then. None: it isn't pending any more (its endpoint or
+    its klien is gone), and nothing is kept of the try.
     """
     it = [delivery.klien_id, delivery.id]
     tried = [at, answer.status, answer.problem, answer.latency_ms, response_text(answer.body)]
@@ -228,11 +231,6 @@ async def conclude(
     changed = [after.status, after.next_at, after.last_status, after.last_error, after.ended_at]
     row = (await _rows(_CONCLUDE, *changed, *it))[0]
     return replace(after, tries=row["tries"], is_replay=bool(row["is_replay"]))
-
-
-async def cancel_of(klien_id: int, webhook_id: int, now: datetime, limit: int = LOT) -> bool:
-    """What is pending for an endpoint that was removed. Whether there may be more."""
-    return (await connected().execute_query(_CANCEL, [now, klien_id, webhook_id, limit]))[0] == limit
 
 
 async def count_pending() -> int:

@@ -20,7 +20,7 @@ from talkabiz.domain.webhook_bodies import body, told
 from talkabiz.domain.webhooks import Delivery, Endpoint, Kind, Type
 from talkabiz.store import delivery_log, events, webhooks
 from talkabiz.store.database import connected
-from talkabiz.store.deliveries import LOT, make_event_id
+from talkabiz.store.deliveries import LOT, event_id_of
 
 
 class Step(StrEnum):
@@ -178,7 +178,7 @@ class _Replay:
         what = told(event)
         if what is None or not self._wants(what[0]):
             return []
-        public_id, (type_, data) = make_event_id(), what
+        public_id, (type_, data) = event_id_of(event, Kind.STANDARD), what
         content = body(public_id, type_, event.at, event.klien_id, event.seq, data)
         return [[event.klien_id, public_id, event.id, event.seq, type_, content, self.now]]
 

@@ -22,12 +22,11 @@ _OLD_EVENTS = """
 _EVENTS_OF = """
     DELETE FROM webhook_events WHERE id IN (SELECT id FROM webhook_events WHERE klien_id = ? LIMIT ?) RETURNING id
 """
-_CANCEL = """
-    UPDATE deliveries SET status = 'cancelled', next_at = NULL, ended_at = ? WHERE id IN (
-        SELECT deliveries.id FROM webhooks CROSS JOIN deliveries
-            ON webhook_id = webhooks.id AND deliveries.status = 'pending'
+_OF_REMOVED = """
+    DELETE FROM deliveries WHERE id IN (
+        SELECT deliveries.id FROM webhooks CROSS JOIN deliveries ON webhook_id = webhooks.id
         WHERE webhooks.status = 'removed' LIMIT ?
-    )
+    ) RETURNING id
 """
 _REMOVED = """
     DELETE FROM webhooks WHERE id IN (
@@ -67,13 +66,11 @@ async def forget_events_of(klien_id: int, limit: int = LOT) -> bool:
     return len((await connected().execute_query(_EVENTS_OF, [klien_id, limit]))[1]) == limit
 
 
-async def forget_removed(now: datetime, limit: int = LOT) -> bool:
-    """Endpoints that were removed: what is pending for them is cancelled, and they go where no delivery is kept.
-    Whether there may be more.
-    """
-    cancelled, _ = await connected().execute_query(_CANCEL, [now, limit])
-    deleted, _ = await connected().execute_query(_REMOVED, [limit])
-    return limit in {cancelled, deleted}
+async def forget_removed(limit: int = LOT) -> bool:
+    """Endpoints that were removed, with all their deliveries. Whether there may be more."""
+    _, deliveries = await connected().execute_query(_OF_REMOVED, [limit])
+    endpoints, _ = await connected().execute_query(_REMOVED, [limit])
+    return limit in {len(deliveries), endpoints}
 
 
 async def forget_journal(before: datetime, not_above: int, limit: int = LOT) -> bool:

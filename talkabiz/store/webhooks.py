@@ -164,8 +164,8 @@ async def disable(klien_id: int, webhook_id: int, reason: DisabledReason, now: d
 
 
 async def remove(klien_id: int, webhook_id: int) -> bool:
-    """It has no address and no secret any more and is never tried again; its deliveries are cancelled by
-    `deliveries.cancel_of`. False: there was no such endpoint.
+    """It has no address and no secret any more and is never tried again; with its deliveries it goes by
+    `webhook_retention.forget_removed`. False: there was no such endpoint.
     """
     return bool(await _rows(_REMOVE, klien_id, webhook_id))
 

@@ -46,6 +46,14 @@ def test_a_machine_inside_is_refused_by_its_number(address: str) -> None:
         _judge(f"https://{written}/a.png")
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "99999999999999999999"])
+def test_a_port_that_there_cannot_be_is_refused_whatever_is_allowed(port: str) -> None:
+    for allow in ((), ("127.0.0.1/32",), ("localhost",)):
+        for host in ("127.0.0.1", "localhost"):
+            with pytest.raises(UrlRefused):
+                Guard(allow).read(f"http://{host}:{port}/")
+
+
 def _judge(url: str, *machines: str, allow: tuple[str, ...] = ()) -> None:
     guard = Guard(allow)
     target = guard.read(url)

@@ -15,6 +15,7 @@ from email.utils import format_datetime
 import pytest
 
 from talkabiz.domain.media_errors import UrlRefused
+from talkabiz.domain.webhook_errors import ADDRESS_REFUSED
 from talkabiz.outside.guard import Guard
 from talkabiz.outside.post import MOST_AT_ONCE, MOST_KEPT, MOST_READ, Poster
 from tests.outside.server import NAME, Server, answer, redirect
@@ -314,6 +315,13 @@ async def test_nothing_is_posted_to_an_address_of_another_form(make: Make, url: 
     assert await error_of(poster, url) == (None, "address_refused")
     with pytest.raises(UrlRefused):
         await poster.judge(url)
+
+
+async def test_a_refusal_speaks_of_webhooks(make: Make) -> None:
+    for url in ("https://ｅxample.com/", "https://127.0.0.1:99999/"):
+        with pytest.raises(UrlRefused) as refused:
+            await make().judge(url)
+        assert refused.value.message == ADDRESS_REFUSED
 
 
 async def test_a_name_that_changes_its_mind_after_it_was_saved_gets_nothing(

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ulid import ULID
 
 from talkabiz.domain.errors import NotFound
 from talkabiz.domain.ids import LARGEST_ID
@@ -381,14 +382,14 @@ async def test_what_has_ended_ends_once(klien: Klien, end: Verdict) -> None:
     assert await due(later(10**6)) == []
 
 
-async def test_what_was_cancelled_on_its_way_stays_so(klien: Klien) -> None:
+async def test_what_was_removed_on_its_way_is_nobodys(klien: Klien) -> None:
     it = await endpoint(klien.id)
     (delivery,) = await queued(it)
     await remove(it)
     async with transaction():
-        await deliveries.cancel_of(klien.id, it.id, NOW)
+        assert not await webhook_retention.forget_removed()
     assert await conclude(delivery, DELIVERED) is None
-    assert await statuses(it) == ["cancelled"]
+    assert await rows("SELECT id FROM deliveries UNION SELECT id FROM webhooks UNION SELECT id FROM attempts") == []
 
 
 async def test_a_delivery_of_a_klien_that_is_gone_is_nobodys(klien: Klien) -> None:
@@ -403,27 +404,26 @@ async def test_another_klien_concludes_nothing(klien: Klien) -> None:
     assert len(await due()) == 1
 
 
-async def test_what_waits_for_a_removed_one_is_cancelled_in_lots(klien: Klien) -> None:
+async def test_what_waits_for_a_removed_one_is_not_sent(klien: Klien) -> None:
     it, other = await endpoint(klien.id), await endpoint(klien.id)
-    first, *_ = await queued(it, 4)
+    await queued(it, 4)
     await queued(other)
-    await conclude(first, DELIVERED)
-
-    async def cancel(klien_id: int = klien.id) -> bool:
-        async with transaction():
-            return await deliveries.cancel_of(klien_id, it.id, later(1), 2)
-
-    assert not await cancel()
-    assert await statuses(it) == ["delivered", "pending", "pending", "pending"]
     await remove(it)
     assert {each.endpoint.id for each in await due()} == {other.id}
-    assert not await cancel(NOBODY)
-    assert [await cancel(), await cancel()] == [True, False]
-    assert await statuses(it) == ["delivered", "cancelled", "cancelled", "cancelled"]
-    assert await statuses(other) == ["pending"]
-    assert await rows("SELECT DISTINCT next_at, ended_at FROM deliveries WHERE status = 'cancelled'") == [
-        (None, later(1).isoformat(" ", "microseconds"))
-    ]
+
+
+async def test_an_event_of_the_journal_has_one_id_for_ever(klien: Klien) -> None:
+    event, other = await happen(klien.id), await happen(klien.id)
+    once = deliveries.event_id_of(event, Kind.STANDARD)
+    assert once == deliveries.event_id_of(replace(event, id=event.id + 7), Kind.STANDARD)  # type: ignore[operator] # it has one
+    assert ULID.from_str(once.removeprefix("evt_")).datetime == NOW.replace(microsecond=123_000)
+    changes = (
+        (event, Kind.OLDER),
+        (other, Kind.STANDARD),
+        (replace(event, klien_id=NOBODY), Kind.STANDARD),
+        (replace(event, at=later(1)), Kind.STANDARD),  # a seq comes again where an older database was put back
+    )
+    assert once not in {deliveries.event_id_of(*change) for change in changes}
 
 
 # ── who looks at it ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -456,7 +456,6 @@ async def test_pages_show_every_status_or_one(klien: Klien) -> None:
     assert await page(it, DeliveryStatus.DELIVERED, before=done_too.id) == [done.id]
     assert await page(it, DeliveryStatus.DEAD) == [dead.id]
     assert await page(it, DeliveryStatus.PENDING) == [waiting.id]
-    assert await page(it, DeliveryStatus.CANCELLED) == []
 
 
 async def test_another_klien_sees_nothing(klien: Klien) -> None:
@@ -488,7 +487,7 @@ _IN_PAGES = "webhook_id=? AND status=? AND id<?"
         (deliveries._DUE, "rowid=?"),
         (deliveries._ATTEMPT, "delivery_id=?"),
         (deliveries._CONCLUDE, "rowid=?"),
-        (deliveries._CANCEL, "webhook_id=? AND status=?"),
+        (webhook_retention._OF_REMOVED, "webhook_id=?"),
         (deliveries._CURSOR, "rowid=?"),
         (deliveries._DELIVERIES, "klien_id=? AND status=? AND rowid=?"),
         (delivery_log._WITH_STATUS, _IN_PAGES),

@@ -17,6 +17,7 @@ from tests.edges import Client, House
 
 URL = "https://example.com/talkabiz"
 INSIDE = ["https://127.0.0.1/x", "https://10.0.0.7/", "https://[::1]/", "https://2130706433/", "http://example.com/"]
+INSIDE += ["https://example.com:99999999999999999999/", "https://example.com:0/"]
 INSIDE += ["https://u:p@example.com/", "https://example.com:8080/", "ftp://example.com/"]
 SECRET = r"whsec_[A-Za-z0-9+/]{43}="
 
@@ -166,7 +167,8 @@ async def test_an_address_inside_is_refused_when_it_is_saved(own: Client, path: 
     answer = await own.send("POST", f"{path}/webhooks", json={"url": url})
     problem = await answer.get_json()
     assert (answer.status_code, problem["fields"].keys()) == (422, {"url"})
-    assert problem["code"] == ("invalid_input" if url.startswith("ftp") else "url_refused")
+    is_none = url.startswith("ftp") or url.endswith((":0/", "99/"))
+    assert problem["code"] == ("invalid_input" if is_none else "url_refused")
     made = await add(own, path)
     answer = await own.send("PATCH", f"{path}/webhooks/{made['id']}", json={"url": url})
     assert (answer.status_code, (await answer.get_json())["code"]) == (422, problem["code"])
@@ -348,6 +350,21 @@ async def test_what_is_done_to_webhooks_stands_in_the_audit_log(
         *("webhook_changed", "webhook_tested", "webhook_added"),
     ]
     assert "whsec" not in str(await admin.ask("GET", "/api/v1/audit", expect=200))
+
+
+async def test_the_audit_log_tells_where_to_and_whether_it_is_on(own: Client, admin: Client, path: str) -> None:
+    made = await add(own, path, "https://example.com/secret-path?token=x")
+    where = f"{path}/webhooks/{made['id']}"
+    await own.ask("PATCH", where, json={"url": "https://example.org/secret-path"}, expect=200)
+    await own.ask("PATCH", where, json={"enabled": False}, expect=200)
+    entries = (await admin.ask("GET", "/api/v1/audit", expect=200))["entries"]
+    told = [entry["detail"] for entry in entries if entry["action"].startswith("webhook_")]
+    assert [(each.get("host"), each.get("enabled")) for each in told] == [
+        (None, False),
+        ("example.org", None),
+        ("example.com", None),
+    ]
+    assert "secret-path" not in str(entries)
 
 
 # --- the incoming secret ----------------------------------------------------------------------------------------------

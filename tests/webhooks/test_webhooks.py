@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook
 
-from talkabiz.domain.errors import NotFound, Unauthorized
+from talkabiz.domain.errors import IllegalState, NotFound, Unauthorized
 from talkabiz.domain.webhook_errors import TooManyWebhooks
-from talkabiz.domain.webhooks import MOST_ENDPOINTS, DeliveryStatus
+from talkabiz.domain.webhooks import MOST_ENDPOINTS, DeliveryStatus, DisabledReason
+from talkabiz.services.audit import Action
 from talkabiz.services.hooks import Hooks
 from talkabiz.services.sealing import Seal, SecretKeyWrong
-from talkabiz.store import deliveries, kliens, webhooks
+from talkabiz.store import audit, deliveries, kliens, webhook_retention, webhooks
+from talkabiz.store.database import transaction
 from tests.running import until
 from tests.webhooks.conftest import CALLER, Rig
 from tests.webhooks.receiver import Receiver
@@ -48,10 +50,10 @@ async def test_secrets_are_sealed_for_their_klien_and_another_key_is_found_out(r
         await other.webhooks.check_key()
 
 
-async def test_what_is_replayed_and_cancelled_goes_in_lots(
+async def test_what_is_replayed_and_removed_goes_in_lots(
     rig: Rig, klien_id: int, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliveries.cancel_of, "__defaults__", (7,))
+    monkeypatch.setattr(webhook_retention.forget_removed, "__defaults__", (7,))
     webhook_id, _ = await rig.add(klien_id, receiver.url())
     for _ in range(250):
         await rig.tell(klien_id)
@@ -69,10 +71,17 @@ async def test_what_is_replayed_and_cancelled_goes_in_lots(
     for _ in range(30):
         await rig.tell(klien_id)
     await rig.hooks._fan_out.finish()
+    before = rig.writer.jobs
     await rig.webhooks.remove(klien_id, webhook_id, caller=CALLER)
+    assert rig.writer.jobs > before + 30
     assert await deliveries.count_pending() == 0
+    assert await webhooks.of_klien(klien_id) == []
     with pytest.raises(NotFound):
         await rig.webhooks.deliveries(klien_id, webhook_id)
+
+
+async def _is_through(rig: Rig) -> bool:
+    return not rig.webhooks._replaying
 
 
 async def _has(rig: Rig, klien_id: int, webhook_id: int, status: str, count: int) -> bool:
@@ -99,8 +108,51 @@ async def test_there_is_one_of_the_older_kind_and_the_next_takes_its_place(rig: 
     assert second.id != first.id
     assert await webhooks.incoming_secret(klien_id) == secret, "who signs with it needn't learn another"
 
-    await rig.webhooks.change(klien_id, second.id, {"enabled": False}, caller=CALLER)
+
+async def test_named_again_it_is_enabled_unless_somebody_did_not_want_it(rig: Rig, klien_id: int) -> None:
+    older = await rig.webhooks.set_older(klien_id, URL, caller=CALLER)
+    await rig.webhooks.change(klien_id, older.id, {"enabled": False}, caller=CALLER)
+    assert not (await rig.webhooks.set_older(klien_id, URL, caller=CALLER)).is_enabled
+
+    await rig.webhooks.change(klien_id, older.id, {"enabled": True}, caller=CALLER)
+    for reason in (DisabledReason.GONE, DisabledReason.FAILING):
+        async with transaction():
+            await webhooks.disable(klien_id, older.id, reason, rig.clock.now())
+        assert (await rig.webhooks.set_older(klien_id, URL, caller=CALLER)).is_enabled
     assert (await rig.webhooks.set_older(klien_id, URL + "b", caller=CALLER)).is_enabled
+
+    assert [(each.action, each.detail.get("enabled")) for each in (await audit.page(None, 7))[::-1]] == [
+        (Action.WEBHOOK_ADDED, None),
+        (Action.WEBHOOK_CHANGED, False),
+        (Action.WEBHOOK_CHANGED, True),
+        *[(Action.WEBHOOK_CHANGED, True)] * 2,
+        (Action.WEBHOOK_DELETED, None),
+        (Action.WEBHOOK_ADDED, None),
+    ]
+
+
+async def test_a_replay_goes_on_to_its_end_where_who_asked_for_it_leaves(
+    rig: Rig, klien_id: int, receiver: Receiver
+) -> None:
+    webhook_id, _ = await rig.add(klien_id, receiver.url())
+    await rig.webhooks.change(klien_id, webhook_id, {"events": ["session.status"]}, caller=CALLER)
+    for _ in range(450):
+        await rig.tell(klien_id)
+    await rig.webhooks.change(klien_id, webhook_id, {"events": None}, caller=CALLER)
+    await rig.hooks._fan_out.finish()
+
+    asking = asyncio.create_task(rig.webhooks.replay_all(klien_id, webhook_id, caller=CALLER))
+    await asyncio.sleep(0)
+    with pytest.raises(IllegalState, match="under way"):
+        await rig.webhooks.replay_all(klien_id, webhook_id, caller=CALLER)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert asking.cancelled()
+
+    assert {each.json["seq"] for each in await receiver.wait_for(450)} == set(range(1, 451))
+    assert [each.action for each in await audit.page(None, 1)] == [Action.WEBHOOK_REPLAYED]
+    await until(lambda: _is_through(rig))
+    assert await rig.webhooks.replay_all(klien_id, webhook_id, since=449, caller=CALLER) == 1
 
 
 def _signed(secret: str, body: bytes, public_id: str = "msg_1", shift: float = 0) -> dict[str, str]:
