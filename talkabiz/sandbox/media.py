@@ -25,6 +25,7 @@ _TTL_SECONDS = 3600
 _KEPT_SECONDS = 30 * 24 * 3600
 _PLACE = "/v/t62.7118-24/"
 _INCOMING = "incoming-"
+_NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class MediaError(Exception):
@@ -44,7 +45,7 @@ class Upload:
         self._hash = hashlib.sha256()
         self._size = 0
         self._path = shelf.directory / f"{_INCOMING}{secrets.token_hex(8)}"
-        self._file: BinaryIO = self._path.open("xb")
+        self._file: BinaryIO = os.fdopen(os.open(self._path, _NEW, 0o600), "wb")
 
     def write(self, data: bytes) -> None:
         """MediaError 413 for too much."""
@@ -69,7 +70,7 @@ class Upload:
 
 
 class Shelf:
-    """`directory` keeps them over a restart; without one they end with this object."""
+    """`directory` keeps them over a restart, for its owner alone; without one they end with this object."""
 
     def __init__(self, directory: Path | None = None) -> None:
         self.auth = secrets.token_urlsafe(24)

@@ -33,7 +33,8 @@ def save(path: Path, state: State) -> None:
         "accounts": [_account_to_json(account) for account in state.accounts],
         "groups": [_group_to_json(group) for group in state.groups],
     }
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    fresh.unlink(missing_ok=True)  # of a save that was cut off
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
         file.write(json.dumps(found))
     fresh.replace(path)
 

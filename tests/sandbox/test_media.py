@@ -134,6 +134,15 @@ def test_the_oldest_are_dropped_when_there_are_too_many(tmp_path: Path, monkeypa
     assert Shelf(tmp_path / "media").find(f"/v/t62.7118-24/{names[2]}")[1] == 4
 
 
+def test_what_is_kept_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        name = keep(Shelf(tmp_path / "media"), b"abc")
+    finally:
+        os.umask(before)
+    assert [(tmp_path / path).stat().st_mode & 0o777 for path in ("media", f"media/{name}")] == [0o700, 0o600]
+
+
 def keep(shelf: Shelf, data: bytes) -> str:
     upload = shelf.begin(base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode(), shelf.auth)
     upload.write(data)
