@@ -11,7 +11,7 @@ from pathlib import Path
 
 from talkabiz.doctor.findings import Check, fail, ok, warn
 from talkabiz.whatsapp.network import REAL, mark_in
-from talkabiz.whatsapp.privacy import can_be_closed, find_exposed, how_to_close
+from talkabiz.whatsapp.privacy import Exposed, find_exposed
 
 SESSIONS, DISK = "sessions", "disk"
 LEAST_FREE_MB, FREE_MB = 100, 1000
@@ -74,7 +74,10 @@ def can_write(path: Path) -> bool:
 
 def whose(path: Path) -> str:
     """`owner budi, mode 0700`"""
-    found = path.stat()
+    return _rights(path.stat())
+
+
+def _rights(found: os.stat_result) -> str:
     return f"owner {_user(found.st_uid)}, mode {found.st_mode & 0o7777:04o}"
 
 
@@ -102,10 +105,20 @@ def _check_private(root: Path) -> Check | None:
     exposed = find_exposed(root)
     if not exposed:
         return None
-    text, advice = f"other users can read {exposed} ({whose(exposed)})", how_to_close(root)
-    if exposed == root and can_be_closed(root):
-        return warn(SESSIONS, f"{text}; it is empty", f"The first start closes it. Or do it now: {advice}")
-    return fail(SESSIONS, text, f"Whoever has these files has the accounts. Run: {advice}")
+    if exposed.found is None:
+        return fail(SESSIONS, f"{exposed.path} can't be looked at", f"Run: {exposed.command}")
+    if exposed.is_link:
+        advice = "Move what is behind it to where it is, or let TALKABIZ_SESSIONS_DIR name the directory behind it."
+        return fail(SESSIONS, f"{exposed.path} is a symbolic link", advice)
+    text = f"other users can read {exposed.path} ({_rights(exposed.found)})"
+    if exposed.can_be_closed:
+        return _check_closable(exposed, text)
+    return fail(SESSIONS, text, f"Whoever has these files has the accounts. Run: {exposed.command}")
+
+
+def _check_closable(exposed: Exposed, text: str) -> Check:
+    which, what = ("first", "is empty") if exposed.path == exposed.root else ("next", "belongs to the sandbox")
+    return warn(SESSIONS, f"{text}; it {what}", f"The {which} start closes it. Or do it now: {exposed.command}")
 
 
 def _check_writable(root: Path) -> Check | None:

@@ -23,7 +23,7 @@ from talkabiz.domain.errors import Sentence, TalkabizError
 from talkabiz.domain.inputs import Me
 from talkabiz.services.ports import StoredDevice
 from talkabiz.whatsapp.network import REAL, put_mark
-from talkabiz.whatsapp.privacy import can_be_closed, find_exposed, how_to_close
+from talkabiz.whatsapp.privacy import Exposed, close, find_exposed
 
 log = structlog.get_logger(__name__)
 
@@ -188,24 +188,42 @@ def _user(jid: str) -> str:
 
 
 def _make_private(root: Path) -> None:
-    """Closes a directory that others can read, as a checkout or `mkdir` leaves it, if there is nothing in it yet."""
+    """Closes a directory that others can read, as a checkout or `mkdir` leaves it, if there is nothing in it yet, and
+    what an older sandbox left open.
+    """
     exposed = find_exposed(root)
-    if exposed == root and can_be_closed(root):
-        root.chmod(0o700)
-        log.info("sessions_closed", directory=str(root))
-    elif exposed:
-        raise SessionsUnsafe(_told(root, exposed))
+    if exposed and exposed.can_be_closed:
+        close(root)
+        log.info("sessions_closed", directory=str(exposed.top))
+        exposed = find_exposed(root)
+    if exposed:
+        raise SessionsUnsafe(_link_told(exposed) if exposed.is_link else _told(exposed))
 
 
-def _told(root: Path, exposed: Path) -> Sentence:
+def _told(exposed: Exposed) -> Sentence:
     """The two names apart: in one piece the log would take many a path for a secret."""
-    within, command = exposed.relative_to(root), how_to_close(root)
-    di, of = ("", "") if exposed == root else (f"{within} di ", f"{within} in ")
+    within, root, command = exposed.within, exposed.root, exposed.command
+    di, of = (f"{within} di ", f"{within} in ") if within.parts else ("", "")
+    if exposed.found is None:
+        return Sentence(
+            f"Tidak dapat diperiksa siapa yang dapat membaca {di}direktori sesi {root}. Jalankan: {command}",
+            f"It can't be told who can read {of}the sessions directory {root}. Run: {command}",
+        )
     return Sentence(
         f"Pengguna lain dapat membaca {di}direktori sesi {root}; siapa yang punya isinya, punya akunnya. "
         f"Jalankan: {command}",
         f"Other users can read {of}the sessions directory {root}; whoever has what is in it has the accounts. "
         f"Run: {command}",
+    )
+
+
+def _link_told(exposed: Exposed) -> Sentence:
+    within, root = exposed.within, exposed.root
+    return Sentence(
+        f"{within} di direktori sesi {root} adalah tautan simbolis, dan tidak diperiksa siapa yang dapat membaca "
+        "isinya. Pindahkan isinya ke tempat tautan itu, atau isi TALKABIZ_SESSIONS_DIR dengan direktori tujuannya.",
+        f"{within} in the sessions directory {root} is a symbolic link, and nobody looks after who can read what is "
+        "behind it. Move that to where the link is, or let TALKABIZ_SESSIONS_DIR name the directory behind it.",
     )
 
 

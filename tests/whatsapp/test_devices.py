@@ -103,47 +103,6 @@ def test_a_directory_that_others_can_write_to_is_refused(root: Path, wide: int) 
     assert mode(root) == wide
 
 
-def test_of_a_directory_that_is_plainly_for_something_else_only_the_outside_is_to_be_closed(root: Path) -> None:
-    root.mkdir(mode=0o755)
-    (root / "holiday.jpg").touch()
-
-    with pytest.raises(SessionsUnsafe, match=f"Run: chmod 700 {root}$"):
-        Devices.check(root)
-
-    assert mode(root) == 0o755
-
-
-@pytest.mark.parametrize("wide", ["", "1", "1/A.db", "1/A.db-wal", ".heard/7.spool", ".secret.key", ".sandbox/2/B.db"])
-@pytest.mark.parametrize("right", [0o040, 0o004, 0o020, 0o010, 0o001])
-def test_nothing_is_closed_behind_the_back_of_who_may_have_lost_a_key(root: Path, wide: str, right: int) -> None:
-    """Directory or file, group or others, to read or to write: it is for the operator to know."""
-    for name in ("1/A.db", "1/A.db-wal", ".heard/7.spool", ".secret.key", ".sandbox/2/B.db", ".lock"):
-        for folder in reversed((root / name).relative_to(root.parent).parents[:-1]):
-            (root.parent / folder).mkdir(mode=0o700, exist_ok=True)
-        (root / name).touch(mode=0o600)
-    Devices.check(root)
-    before = mode(root / wide)
-    (root / wide).chmod(before | right)
-
-    what = f"{wide} in the sessions" if wide else "the sessions"
-    with pytest.raises(SessionsUnsafe, match=f"can read {what} directory {root};.* Run: chmod -R go= {root}$"):
-        Devices.check(root)
-    assert mode(root / wide) == before | right
-
-    subprocess.run(["chmod", "-R", "go=", root], check=True)
-    Devices.check(root)
-
-
-def test_what_a_link_in_it_leads_to_is_judged_and_one_that_leads_nowhere_is_not(root: Path, tmp_path: Path) -> None:
-    root.mkdir(mode=0o700)
-    (root / "1").symlink_to(tmp_path / "elsewhere")
-    Devices.check(root)
-    (tmp_path / "elsewhere").mkdir(mode=0o755)
-
-    with pytest.raises(SessionsUnsafe, match="can read 1 in the"):
-        Devices.check(root)
-
-
 @pytest.mark.parametrize("name", ["what?", "50%", "no#1"])
 def test_a_path_that_the_library_would_misread_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SessionsUnsafe, match="must not contain"):
