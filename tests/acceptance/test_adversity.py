@@ -6,6 +6,7 @@ a restart.
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import sqlite3
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests import samples
 from tests.running import Phones, Server, find_app, finish, loopback, serving, until
 
 pytestmark = pytest.mark.soak  # each is short; together they would take make test past ten minutes
@@ -216,6 +218,35 @@ async def test_the_sessions_of_a_checkout_are_closed_by_the_first_start(home: Pa
         await server.link(Phones(server.http), await server.add_klien("Toko Sinar"), NUMBER)
     async with serving(home, "--sandbox") as server:
         await server.wait_for(1, "connected")
+
+
+async def test_what_a_sandbox_keeps_is_for_its_owner_alone_and_the_next_start_goes_on(home: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with serving(home, "--sandbox", "--no-supervisor") as server:
+            await _send_document(server)
+            assert await server.process.end() == 0
+    finally:
+        os.umask(before)
+    kept = list((home / "sessions").rglob("*"))
+    assert any(path.parent.name == "state-media" for path in kept)
+    assert [path for path in kept if path.stat().st_mode & 0o077] == []
+    async with serving(home, "--sandbox", "--no-supervisor") as server:
+        await server.wait_for(1, "connected")
+
+
+async def _send_document(server: Server) -> None:
+    phones = Phones(server.http)
+    await server.link(phones, await server.add_klien("Toko Sinar"), NUMBER)
+    await phones.call("POST", "phones", {"number": OTHER, "name": "Ani"})
+    note = {"base64": base64.b64encode(samples.PDF).decode(), "mimetype": "application/pdf", "filename": "nota.pdf"}
+    messages = "/api/v1/kliens/1/messages"
+    sent = await server.call("POST", messages, {"to": OTHER, "type": "document", "media": note}, expect=202)
+
+    async def has_left() -> bool:
+        return (await server.call("GET", f"{messages}/{sent['id']}"))["status"] in {"sent", "delivered"}
+
+    await until(has_left)
 
 
 async def _is_refused(home: Path, *words: str) -> None:
