@@ -109,8 +109,18 @@ def _make(file: Path) -> None:
             writing.flush()
             os.fsync(writing.fileno())
         os.link(draft, file)
+        _sync(file.parent)
     finally:
         draft.unlink()
+
+
+def _sync(folder: Path) -> None:
+    """What its files are called is on disk as well."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _read(file: Path) -> bytes:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,25 @@ def test_without_one_given_a_key_is_made_once_for_its_owner_alone(tmp_path: Path
     assert len(key) == 32
     assert [file.name for file in tmp_path.iterdir()] == [FILE]
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_was_made_is_on_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    sync, link = os.fsync, os.link
+
+    def noted_sync(opened: int) -> None:
+        order.append("sync names" if stat.S_ISDIR(os.fstat(opened).st_mode) else "sync")
+        sync(opened)
+
+    def noted_link(*names: Path) -> None:
+        order.append("name")
+        link(*names)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(os, "link", noted_link)
+    open_key(None, tmp_path)
+
+    assert order == ["sync", "name", "sync names"]
 
 
 def test_one_that_is_given_counts_and_no_file_is_made(tmp_path: Path) -> None:
