@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import fcntl
 import itertools
 import os
 import secrets
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +32,7 @@ NODE = Path(CHECKOUT, "build", "independent", "node")
 """`make` writes there which one it found, or brought."""
 RECEIVERS = ["receiver.py", "receiver.mjs"]
 SECONDS = 10
+PIPE_BYTES = 4096
 _ids = itertools.count(1)
 
 
@@ -217,6 +220,47 @@ def test_what_nobody_of_ours_would_send_stops_no_receiver(receiver: Receiver, se
         assert answer.status_code == 401
         assert client.get(receiver.url, timeout=SECONDS).status_code in {405, 501}
     assert receiver.post(Sent().sign(secret)) == 204
+
+
+def test_who_connects_and_says_nothing_or_half_of_it_holds_up_nobody(receiver: Receiver, secret: str) -> None:
+    with connected(receiver), connected(receiver) as stuck:
+        stuck.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 900\r\n\r\n{")
+        assert receiver.post(Sent().sign(secret)) == 204
+
+
+def test_a_length_that_is_none_or_too_much_is_refused_at_once(secret: str) -> None:
+    """And nothing is read until whoever sends it has enough."""
+    with running("receiver.py", secret) as receiver:
+        for length in ("-1", "+1", "1e3", "\xb2", "", "1000001", "9" * 5000):
+            with connected(receiver) as sender:
+                sender.sendall(f"POST / HTTP/1.1\r\ncontent-length: {length}\r\n\r\n".encode("latin-1"))
+                assert sender.recv(100).split(b" ")[1] == b"413", length
+        assert receiver.post(Sent().sign(secret)) == 204
+
+
+def test_what_comes_again_while_it_is_being_handled_is_handled_once(receiver: Receiver, secret: str) -> None:
+    """Nobody reads what the receiver prints, and nothing more fits in between: it is in the midst of it."""
+    sent, last = Sent().sign(secret), Sent().sign(secret)
+    fill(receiver.process)
+    with ThreadPoolExecutor(2) as senders:
+        answers = senders.map(receiver.post, [sent, sent])
+        time.sleep(0.5)
+        assert set(receiver.line()) == {"."}
+        assert list(answers) == [204, 204]
+    receiver.post(last)
+    assert [receiver.line() for _ in range(2)] == [sent.line, last.line]
+
+
+def fill(process: subprocess.Popen[str]) -> None:
+    """The pipe that its output goes into, with a line."""
+    assert process.stdout
+    size = fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    Path(f"/proc/{process.pid}/fd/1").write_bytes(b"." * (size - 1) + b"\n")
+
+
+def connected(receiver: Receiver) -> socket.socket:
+    host, _, port = receiver.url.removeprefix("http://").rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=SECONDS)
 
 
 @pytest.mark.parametrize("name", RECEIVERS)
