@@ -9,19 +9,27 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import h11
 import httpx
 
+from talkabiz.h11_patterns import make_linear
 from talkabiz.outside.guard import Address, Target
 
-MOST_BEFORE_BODY = 128 * 1024
+make_linear()
+
+MOST_BEFORE_BODY = 32 * 1024
 """Bytes, of all that comes before the body of an answer."""
 READ_BYTES = 8192
 """At once; takes some hundredths of a second to understand, whatever it is."""
+MOST_SMALL_PIECES = 2000
+LEAST_MEAN_BYTES = 512
+"""A body may come in so many pieces however small they are; after that they have to be so large on the whole: each
+takes as long to understand.
+"""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {
     "Accept": "*/*",
@@ -63,6 +71,7 @@ class Reply:
         self.status = status
         self.headers = headers
         self._line = line
+        self._pieces = self._size = 0
 
     @property
     def location(self) -> str | None:
@@ -76,7 +85,13 @@ class Reply:
     async def next_piece(self) -> bytes | None:
         """Of the body as it comes, not unpacked; None: that was all. Raises Failed, TimeoutError."""
         event = await self._line.next_event()
-        return bytes(event.data) if isinstance(event, h11.Data) else None
+        if not isinstance(event, h11.Data):
+            return None
+        self._pieces += 1
+        self._size += len(event.data)
+        if self._pieces > MOST_SMALL_PIECES and self._size < LEAST_MEAN_BYTES * self._pieces:
+            raise Failed("cut_off")
+        return bytes(event.data)
 
 
 @asynccontextmanager
@@ -109,10 +124,7 @@ async def _connect(machine: Address, target: Target, trust: ssl.SSLContext, seco
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Target, question: Question) -> Reply:
     """The beginning of the answer. Raises Failed, TimeoutError."""
     line = _Line(reader, question.read_seconds)
-    writer.write(line.say(target, question))
-    with suppress(OSError):  # who doesn't want all of it may have answered already
-        async with asyncio.timeout(question.read_seconds):
-            await writer.drain()
+    writer.write(line.say(target, question))  # without waiting: who doesn't want all of it may have answered already
     while isinstance(event := await line.next_event(), h11.InformationalResponse):
         pass
     if not isinstance(event, h11.Response):

@@ -38,7 +38,7 @@ _UNICAST = IPv6Network("2000::/3")
 """All that is public in IPv6. Mapped and translated IPv4 (`::ffff:0:0/96`, `64:ff9b::/96`) lies outside."""
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_AUTHORITY = re.compile(r"[^/?#]*//([^/?#]*).*", re.DOTALL)
+_AUTHORITY = re.compile(r"[^/?#]*+//([^/?#]*)")
 
 
 def is_public(address: Address) -> bool:
@@ -87,7 +87,7 @@ class Guard:
         host = url.raw_host.decode("ascii").lower().strip("[]").removesuffix(".")
         if url.scheme not in USUAL_PORTS:
             raise UrlRefused(_ONLY_HTTPS)
-        if "@" in _AUTHORITY.sub(r"\1", text):
+        if (authority := _AUTHORITY.match(text)) and "@" in authority[1]:
             raise UrlRefused(_NO_CREDENTIALS)
         port = USUAL_PORTS[url.scheme] if url.port is None else url.port
         if not 0 < port <= LARGEST_PORT:

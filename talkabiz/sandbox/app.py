@@ -13,6 +13,7 @@ from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 
 from talkabiz.assets import static_dir, templates_dir
+from talkabiz.h11_patterns import make_linear
 from talkabiz.sandbox.errors import SandboxError
 from talkabiz.sandbox.page import page_blueprint
 from talkabiz.sandbox.panel import blueprint, problem
@@ -28,6 +29,7 @@ _SENTENCES = {
 
 
 def create_control_app(sandbox: Sandbox, language: str = "id") -> Quart:
+    make_linear()
     app = Quart("talkabiz", static_folder=str(static_dir()), template_folder=str(templates_dir()))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.json.sort_keys = False  # type: ignore[attr-defined] # of Quart's usual provider

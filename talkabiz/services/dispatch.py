@@ -120,12 +120,14 @@ class Dispatch:
         if verdict.outcome is Outcome.DELIVERED:
             await webhooks.note_success(*it)
             return 0
+        if not _is_the_same(endpoint, await webhooks.find(*it)):
+            return 0
         failing = await webhooks.note_failure(*it, now)
         if failing is None:
             return 0
         if verdict.outcome is Outcome.GONE:
             await self._disable(failing, DisabledReason.GONE, now)
-        elif has_failed_too_long(failing.failing_since, now):
+        elif has_failed_too_long(failing, now):
             await self._disable(failing, DisabledReason.FAILING, now)
         return failing.failures
 
@@ -166,3 +168,8 @@ class Dispatch:
             with suppress(SecretKeyWrong):  # a rotation is what helps where one is damaged
                 opened.append(self._seal.open_up(before, endpoint.klien_id))
         return [each.decode() for each in opened]
+
+
+def _is_the_same(tried: Endpoint, now: Endpoint | None) -> bool:
+    """Whether what was answered still tells of the endpoint: it may lead elsewhere since, or be enabled anew."""
+    return now is not None and (now.url, now.since_id) == (tried.url, tried.since_id)

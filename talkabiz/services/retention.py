@@ -65,6 +65,7 @@ class Retention:
             await self._through(webhook_retention.forget_attempts, now - timedelta(days=keep.webhooks))
             await self._through(webhook_retention.forget_events, now - timedelta(days=keep.webhooks))
         await self._while_more(webhook_retention.forget_removed)
+        await self._while_more(partial(webhook_retention.bring_back, now))
 
     async def _while_more(self, job: Callable[[], Awaitable[bool]]) -> None:
         while await self._lot(job):

@@ -166,7 +166,7 @@ class _Replay:
             await connected().execute_many(_MAKE, made)
         ids = [row["id"] for row in await _rows(_MADE, json.dumps([row[1] for row in made]))]
         number += await self._if_missing(ids)
-        return Replayed(number, None if len(old) < self.limit else Place(Step.JOURNAL, (old[-1].seq, 0)))
+        return Replayed(number, None if len(found) < self.limit else Place(Step.JOURNAL, (found[-1].seq, 0)))
 
     async def _known(self, found: Iterable[Event]) -> dict[int, Any]:
         """By their ids in the journal."""

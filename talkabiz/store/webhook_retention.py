@@ -1,11 +1,12 @@
-"""Deletes what is old of webhooks and of the journal, in small lots: each function is one, called inside a transaction
-of its own; as `talkabiz.store.retention`.
+"""Deletes what is old of webhooks and of the journal, and mends what waits too long, in small lots: each function is
+one, called inside a transaction of its own; as `talkabiz.store.retention`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from talkabiz.domain.webhooks import LONGEST_WAIT_SECONDS
 from talkabiz.store.database import connected
 from talkabiz.store.retention import next_after
 
@@ -26,6 +27,11 @@ _OF_REMOVED = """
     DELETE FROM deliveries WHERE id IN (
         SELECT deliveries.id FROM webhooks CROSS JOIN deliveries ON webhook_id = webhooks.id
         WHERE webhooks.status = 'removed' LIMIT ?
+    ) RETURNING id
+"""
+_FAR_OFF = """
+    UPDATE deliveries SET next_at = ? WHERE id IN (
+        SELECT id FROM deliveries WHERE status = 'pending' AND next_at > ? LIMIT ?
     ) RETURNING id
 """
 _REMOVED = """
@@ -71,6 +77,12 @@ async def forget_removed(limit: int = LOT) -> bool:
     _, deliveries = await connected().execute_query(_OF_REMOVED, [limit])
     endpoints, _ = await connected().execute_query(_REMOVED, [limit])
     return limit in {len(deliveries), endpoints}
+
+
+async def bring_back(now: datetime, limit: int = LOT) -> bool:
+    """What waits for longer than any wait is: the clock was wrong when it was last tried. Whether there is more."""
+    _, rows = await connected().execute_query(_FAR_OFF, [now, now + timedelta(seconds=LONGEST_WAIT_SECONDS), limit])
+    return len(rows) == limit
 
 
 async def forget_journal(before: datetime, not_above: int, limit: int = LOT) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from quart import Quart
 from quart_schema import QuartSchema
 
+from talkabiz.h11_patterns import make_linear
 from talkabiz.services.desk import Desk
 from talkabiz.web import (
     access,
@@ -55,6 +56,7 @@ def create_app(
     `sandbox` puts a banner on every page.
     """
     leave_sockets_uncompressed()
+    make_linear()
     app = _Application("talkabiz", static_folder=str(static_dir), template_folder=str(templates_dir))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["MAX_FORM_PARTS"] = MOST_PARTS

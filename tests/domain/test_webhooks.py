@@ -196,7 +196,9 @@ def test_more_chance_is_more_wait(tries: int, one: float, other: float) -> None:
 )
 def test_five_days_of_failures_are_too_long(days: float | None, *, has: bool) -> None:
     since = None if days is None else NOW - timedelta(days=days)
-    assert has_failed_too_long(since, NOW) is has
+    endpoint = replace(ENDPOINT, failing_since=since, failures=PROBE_AFTER)
+    assert has_failed_too_long(endpoint, NOW) is has
+    assert not has_failed_too_long(replace(endpoint, failures=PROBE_AFTER - 1), NOW), "the clock was put right"
 
 
 @pytest.mark.parametrize(("failures", "places"), [(0, PLACES), (PROBE_AFTER - 1, PLACES), (PROBE_AFTER, 1), (99, 1)])

@@ -452,6 +452,29 @@ async def test_a_name_that_is_not_there_is_asked_for_whenever_it_is_wanted(askin
     assert len(system.asked) == 2
 
 
+async def test_a_body_in_pieces_of_one_byte_is_given_up_before_it_takes_long(make: Make, server: Server) -> None:
+    sent = 0
+
+    async def crumbs(writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(b"1\r\nx\r\n" * 100)
+            sent += 100
+            await writer.drain()
+
+    server.answers["/"] = crumbs
+    began = time.process_time()
+    with refused(UrlUnreachable):
+        await take(make(), server.url(), most=10**6, seconds=20)
+    assert time.process_time() - began < 2, "of this process, which sends them, too"
+
+
+async def test_small_pieces_are_taken_where_there_are_not_many(make: Make, server: Server) -> None:
+    server.answers["/"] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1500 + b"0\r\n\r\n"
+    assert (await take(make(), server.url(), most=10**6))[0] == b"x" * 1500
+
+
 @pytest.mark.parametrize(
     "bad",
     [

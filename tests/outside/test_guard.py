@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from ipaddress import ip_address
 
 import pytest
@@ -52,6 +53,14 @@ def test_a_port_that_there_cannot_be_is_refused_whatever_is_allowed(port: str) -
         for host in ("127.0.0.1", "localhost"):
             with pytest.raises(UrlRefused):
                 Guard(allow).read(f"http://{host}:{port}/")
+
+
+def test_an_address_without_a_host_takes_no_time() -> None:
+    began = time.perf_counter()
+    for _ in range(10):
+        with pytest.raises(UrlRefused):
+            Guard().read("https:" + "a" * 4000)
+    assert time.perf_counter() - began < 0.05
 
 
 def _judge(url: str, *machines: str, allow: tuple[str, ...] = ()) -> None:

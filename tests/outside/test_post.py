@@ -255,6 +255,27 @@ async def test_an_answer_that_never_comes_to_its_body_is_cut_off(
     assert (heard.status, heard.error) == (status, "cut_off")
 
 
+@pytest.mark.parametrize("then", ["resets", "stays"])
+async def test_who_answers_before_it_took_all_is_heard(make: Make, then: str) -> None:
+    done = asyncio.Event()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.transport.pause_reading()  # type: ignore[attr-defined] # of a socket it has that
+        writer.write(answer(b"no", "410 Gone"))
+        if then == "resets":
+            await asyncio.sleep(0.05)
+            writer.transport.abort()
+        await done.wait()
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0, limit=1) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        heard = await make().post(f"http://127.0.0.1:{port}/", b"x" * 3_000_000, {}, 10)
+        done.set()
+    assert (heard.status, heard.error) == (410, None)
+
+
 async def test_what_is_packed_is_kept_unopened(make: Make, server: Server) -> None:
     bomb = gzip.compress(bytes(10_000_000))[:1000]
     server.answers["/"] = answer(bomb, headers={"Content-Encoding": "gzip"})

@@ -154,6 +154,15 @@ async def test_only_what_the_endpoint_wants_is_made_up_for(klien: Klien) -> None
     assert await pending(other) == [2, 1, 3]
 
 
+async def test_an_event_of_a_clock_that_was_ahead_ends_no_replay(klien: Klien) -> None:
+    it = await endpoint(klien.id)
+    await happen(klien.id)
+    await happen(klien.id, at=later(10**6))
+    await happen(klien.id)
+    assert await replay(it, limit=2) == [0, 1, 1]
+    assert await pending(it) == [1, 3]
+
+
 async def test_an_event_of_the_journal_that_holds_a_code_is_told_without(klien: Klien) -> None:
     it = await endpoint(klien.id)
     await happen(klien.id, "qr_ready", qr={"code": "2@secret"}, pairing={"code": "ABCD-EFGH"})

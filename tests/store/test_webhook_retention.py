@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from talkabiz.domain.klien import Klien
-from talkabiz.domain.webhooks import Endpoint, Outcome, Verdict
-from talkabiz.store import kliens, replays, webhook_retention, webhooks
+from talkabiz.domain.webhooks import LONGEST_WAIT_SECONDS, Endpoint, Outcome, Verdict
+from talkabiz.store import delivery_log, kliens, replays, webhook_retention, webhooks
 from talkabiz.store.database import transaction
 from talkabiz.store.webhook_retention import LOT, forget_attempts, forget_events
 from tests.store.chatting import rows
-from tests.store.conftest import later
+from tests.store.conftest import NOW, later
 from tests.store.hooking import DEAD, DELIVERED, FAILED, conclude, endpoint, happen, made, queue, queued, statuses
 
 CUTOFF = later(0)
@@ -119,6 +119,19 @@ async def test_an_endpoint_that_was_removed_goes_with_all_its_deliveries(klien: 
     assert await rows("SELECT webhook_id FROM deliveries") == [(other.id,)]
     assert await rows("SELECT id FROM attempts") == []
     assert await statuses(other) == ["pending"]
+
+
+async def test_what_a_wrong_clock_put_off_for_years_is_due_again(klien: Klien) -> None:
+    it = await endpoint(klien.id)
+    far, near = await queued(it, 2)
+    await conclude(far, Verdict(Outcome.RETRY, NOW + timedelta(days=900)), FAILED)
+    longest = NOW + timedelta(seconds=LONGEST_WAIT_SECONDS)
+    await conclude(near, Verdict(Outcome.RETRY, longest), FAILED)
+    async with transaction():
+        assert await webhook_retention.bring_back(NOW, 1), "there may be more"
+        assert not await webhook_retention.bring_back(NOW, 1)
+    waits = [(await delivery_log.get(klien.id, each.id)) for each in (far, near)]
+    assert [each.next_at for each in waits if each] == [NOW, longest]
 
 
 async def test_nothing_at_all_is_no_fault(klien: Klien) -> None:

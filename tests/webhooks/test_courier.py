@@ -217,6 +217,33 @@ async def test_a_receiver_that_is_gone_is_told_nothing_more(rig: Rig, klien_id: 
     assert receiver.kept[0].id == receiver.kept[1].id == delivery.event_id
 
 
+@pytest.mark.parametrize("status", [410, 503])
+async def test_what_an_old_address_answers_late_is_not_held_against_the_new_one(
+    rig: Rig, klien_id: int, receiver: Receiver, status: int
+) -> None:
+    may_answer = asyncio.Event()
+
+    async def behave(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request.path == "/old":
+            await may_answer.wait()
+            writer.write(answer(b"", f"{status} No", headers={"Retry-After": "3600"}))
+        else:
+            writer.write(answer(b""))
+
+    receiver.behave = behave
+    webhook_id, _ = await rig.add(klien_id, receiver.url("/old"))
+    await rig.tell(klien_id)
+    await receiver.wait_for(1)
+    await rig.webhooks.change(klien_id, webhook_id, {"url": receiver.url("/new"), "enabled": True}, caller=CALLER)
+    may_answer.set()
+    await rig.tried(klien_id, webhook_id)
+    await rig.tell(klien_id)
+
+    assert [each.path for each in await receiver.wait_for(2)][:2] == ["/old", "/new"]
+    endpoint = await rig.webhooks.get(klien_id, webhook_id)
+    assert (endpoint.is_enabled, endpoint.failures, endpoint.failing_since) == (True, 0, None)
+
+
 async def test_a_secret_that_cant_be_opened_holds_up_no_other(rig: Rig, klien_id: int, receiver: Receiver) -> None:
     locked, _ = await rig.add(klien_id, receiver.url("/locked"))
     async with database.transaction():
@@ -328,18 +355,24 @@ async def test_for_a_day_after_a_rotation_both_secrets_count(rig: Rig, klien_id:
 
 
 async def test_who_did_nothing_but_fail_for_five_days_is_disabled(rig: Rig, klien_id: int, receiver: Receiver) -> None:
-    receiver.statuses = [answer(status="500 Oops")] * 3
+    receiver.statuses = [answer(status="500 Oops")] * 12
     webhook_id, _ = await rig.add(klien_id, receiver.url())
-    await rig.tell(klien_id)
-    await rig.tried(klien_id, webhook_id)
+    for _ in range(4):
+        await rig.tell(klien_id)
+    await receiver.wait_for(4)
+    await until(lambda: _has_failed(rig, klien_id, webhook_id, 4))
     await rig.pass_time(5 * 86_400 - 1)
-    await rig.tried(klien_id, webhook_id, 2)
+    await until(lambda: _has_failed(rig, klien_id, webhook_id, 8))
     assert (await rig.webhooks.get(klien_id, webhook_id)).is_enabled
     await rig.pass_time(1000)
-    await rig.tried(klien_id, webhook_id, 3)
+    await until(lambda: _has_failed(rig, klien_id, webhook_id, 10))
 
     endpoint = await rig.webhooks.get(klien_id, webhook_id)
     assert (endpoint.is_enabled, endpoint.disabled_reason) == (False, DisabledReason.FAILING)
+
+
+async def _has_failed(rig: Rig, klien_id: int, webhook_id: int, times: int) -> bool:
+    return (await rig.webhooks.get(klien_id, webhook_id)).failures >= times
 
 
 async def test_who_fails_is_asked_one_at_a_time_and_ever_more_seldom(
