@@ -541,3 +541,15 @@ async def test_no_answer_says_what_it_is_made_of(stage: Stage) -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await http.ws_connect(f"{stage.server.base_url}/ws")
         assert "Server" not in (refused.value.headers or {})
+
+
+async def test_blanks_without_end_hold_up_nobody(stage: Stage) -> None:
+    """The parser of requests took quadratic time for them: ten seconds for 60 KB, in which nobody else was heard."""
+    _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(stage.server.base_url).port, family=socket.AF_INET)
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nA:" + b" " * 60_000 + b"\x0b\r\n\r\n")
+    await writer.drain()
+    await asyncio.sleep(0.2)  # it is being read
+    began = time.monotonic()
+    assert (await stage.stranger.get("/health/live")).status_code == 200
+    assert time.monotonic() - began < SLACK_SECONDS
+    writer.close()
