@@ -36,14 +36,13 @@ from talkabiz.services.voices import Voices
 from talkabiz.store import database
 from talkabiz.store.writing import Writer
 from talkabiz.web.app import create_app
+from tests.databases import make_database
 from tests.fakes import ManualClock, ScriptedWhatsApp
 from tests.scripted_chats import ScriptedConversations, ScriptedFetch
 
 API_KEY = "an-admin-key-of-the-operator"
 BASE_URL = "http://localhost"  # as Quart's test client calls it
 FACT_SECONDS = 5
-
-_EMPTY_DATABASE: list[bytes] = []
 
 Json = dict[str, Any]
 
@@ -148,7 +147,7 @@ async def open_house(
 
     Nothing is rationed unless `quotas` say so.
     """
-    url = await _migrated(home / "talkabiz.db")
+    url = await make_database(home / "talkabiz.db")
     whatsapp, clock, rooms, painter, journal = ScriptedWhatsApp(), ManualClock(), Rooms(), Painter(), Journal(0.05)
     base_url: str = web.pop("base_url", BASE_URL)
     realtime = create_server(rooms, base_url=base_url, allowed_origins=web.pop("allowed_origins", ()))
@@ -190,16 +189,6 @@ def _chatting(
     writer = Writer(journal.publish)
     with closing(MediaStore(Files.open(home / "media"), writer, clock, fetch, Voices(), days=30)) as store:
         yield Chatting(conversations, store, writer=writer, journal=journal, clock=clock)
-
-
-async def _migrated(file: Path) -> str:
-    """The address of a new database there. The first one is migrated, the others are copies of it."""
-    url = f"sqlite:///{file}"
-    if not _EMPTY_DATABASE:
-        await database.migrate(url)
-        _EMPTY_DATABASE.append(file.read_bytes())
-    file.write_bytes(_EMPTY_DATABASE[0])
-    return url
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ from talkabiz.store import database, kliens
 from talkabiz.whatsapp.binding import Binding
 from talkabiz.whatsapp.devices import Devices
 from talkabiz.whatsapp.local import LocalWhatsApp
+from tests.databases import make_database
 from tests.fakes import FixedWatchers
 
 if TYPE_CHECKING:
@@ -134,8 +135,7 @@ def number_of(klien_id: int) -> str:
 
 @asynccontextmanager
 async def opened_database(directory: Path) -> AsyncIterator[None]:
-    url = f"sqlite:///{directory}/talkabiz.db"
-    await database.migrate(url)
+    url = await make_database(directory / "talkabiz.db")
     await database.open_database(url)
     try:
         yield

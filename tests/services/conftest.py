@@ -19,6 +19,7 @@ from talkabiz.services.painting import Painter
 from talkabiz.services.runner import Surroundings
 from talkabiz.services.sessions import Sessions
 from talkabiz.store import database, kliens
+from tests.databases import make_database
 from tests.fakes import FixedWatchers, ManualClock, ScriptedWhatsApp
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ class Bench:
 
 @pytest.fixture(name="db_url")
 async def _db_url(tmp_path: Path) -> AsyncIterator[str]:
-    url = f"sqlite:///{tmp_path}/talkabiz.db"
-    await database.migrate(url)
+    url = await make_database(tmp_path / "talkabiz.db")
     await database.open_database(url)
     yield url
     await database.close_database()

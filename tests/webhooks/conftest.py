@@ -24,6 +24,7 @@ from talkabiz.services.webhooks import Webhooks
 from talkabiz.store import database, kliens
 from talkabiz.store.writing import Tell, Writer
 from talkabiz.webhooks.courier import Courier
+from tests.databases import make_database
 from tests.fakes import ManualClock
 from tests.running import until
 from tests.webhooks.receiver import Receiver
@@ -31,7 +32,6 @@ from tests.webhooks.receiver import Receiver
 KEY = bytes(range(32))
 CALLER = Caller("key:1")
 ALLOWED = ("127.0.0.1/32",)
-_EMPTY: list[bytes] = []
 
 
 @dataclass
@@ -120,14 +120,7 @@ def trust(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[None]:
-    """The first is migrated, the others are copies of it."""
-    file = tmp_path / "talkabiz.db"
-    if _EMPTY:
-        file.write_bytes(_EMPTY[0])
-    else:
-        await database.migrate(f"sqlite:///{file}")
-        _EMPTY.append(file.read_bytes())
-    await database.open_database(f"sqlite:///{file}")
+    await database.open_database(await make_database(tmp_path / "talkabiz.db"))
     yield
     await database.close_database()
 

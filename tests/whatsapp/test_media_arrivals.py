@@ -21,13 +21,13 @@ from talkabiz.store.writing import Tell
 from talkabiz.whatsapp.conversations import LocalConversations
 from tests import samples
 from tests.cabinet import Cabinet, open_cabinet
+from tests.databases import make_database
 from tests.whatsapp.shop import ANI, SHOP, Shop
 
 
 @pytest.fixture(name="cabinet")
 async def _cabinet(tmp_path: Path) -> AsyncIterator[Cabinet]:
-    url = f"sqlite:///{tmp_path}/talkabiz.db"
-    await database.migrate(url)
+    url = await make_database(tmp_path / "talkabiz.db")
     await database.open_database(url)
     async for cabinet in open_cabinet(tmp_path / "media", Voices(lambda: None)):
         yield cabinet
