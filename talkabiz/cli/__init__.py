@@ -107,7 +107,7 @@ def _keys() -> typer.Typer:
 
 
 def _webhooks() -> typer.Typer:
-    group = _group("Webhooks: servers that a running Talkabiz tells what happens to a klien.")
+    group = _group("Webhooks: servers that are told what happens.")
     made = epilog(
         "talkabiz webhook add 1 https://example.com/talkabiz --key tkb_…",
         'talkabiz webhook add 1 https://example.com/talkabiz --event message.received --label "web shop"',

@@ -121,7 +121,7 @@ async def test_sessions_that_lie_open_behind_a_link_are_refused_and_left_as_they
     if kind == "it holds what isn't ours":
         (real / "holiday.jpg").write_bytes(b"")
     real.chmod(mode := 0o777 if kind == "others write to it" else 0o755)
-    is_refusal(await finish(home, "serve", "--port", "0"), "Other users can read", "chmod 700", code=1)
+    is_refusal(await finish(home, "serve", "--port", "0"), "Other users can read", "Run: chmod", code=1)
     assert real.stat().st_mode & 0o777 == mode
     assert not (home / "talkabiz.db").exists()
 
