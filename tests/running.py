@@ -25,6 +25,8 @@ CHECKOUT = str(Path(__file__).resolve().parent.parent)
 API_KEY = "an-admin-key-for-tests-only"
 START_SECONDS = 30
 STOP_SECONDS = 15
+LIMITS = httpx.Limits(keepalive_expiry=2)
+"""hypercorn closes what rested for 5 s, as httpx does: a request at that moment would meet a closed connection."""
 FACT_SECONDS = 20
 
 Snapshot = dict[str, Any]
@@ -267,7 +269,9 @@ async def serving(home: Path, *arguments: str, **settings: str) -> AsyncIterator
         base_url = next(match[1] for match in found if match)
         link = next((line.removeprefix("login: ") for line in process.lines if line.startswith("login: ")), None)
         headers = {"Authorization": f"Bearer {API_KEY}"}
-        async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=30, trust_env=False) as http:
+        async with httpx.AsyncClient(
+            base_url=base_url, headers=headers, limits=LIMITS, timeout=30, trust_env=False
+        ) as http:
             yield Server(process, base_url, home, link, http)
 
 
@@ -291,7 +295,7 @@ async def loopback(home: Path, *arguments: str) -> AsyncIterator[Loopback]:
             "wa_ca_file": facts["ca_file"],
             "wa_root_key": facts["root_key"],
         }
-        async with httpx.AsyncClient(base_url=facts["control_url"], timeout=30, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=facts["control_url"], limits=LIMITS, timeout=30, trust_env=False) as http:
             yield Loopback(process, settings, http)
 
 
