@@ -257,7 +257,7 @@ async def test_an_answer_that_never_comes_to_its_body_is_cut_off(
 
 @pytest.mark.parametrize("then", ["resets", "stays"])
 async def test_who_answers_before_it_took_all_is_heard(make: Make, then: str) -> None:
-    done = asyncio.Event()
+    done, over = asyncio.Event(), asyncio.Event()
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
@@ -267,12 +267,15 @@ async def test_who_answers_before_it_took_all_is_heard(make: Make, then: str) ->
             await asyncio.sleep(0.05)
             writer.transport.abort()
         await done.wait()
-        writer.close()
+        writer.transport.abort()
+        over.set()
 
     async with await asyncio.start_server(take, "127.0.0.1", 0, limit=1) as listening:
         port = listening.sockets[0].getsockname()[1]
         heard = await make().post(f"http://127.0.0.1:{port}/", b"x" * 3_000_000, {}, 10)
         done.set()
+        await over.wait()
+        await asyncio.sleep(0)  # the transport is closed in the loop's next round
     assert (heard.status, heard.error) == (410, None)
 
 
